@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// console writes whole lines for people: coloured on a terminal, plain into a file. Many goroutines share it.
+type console struct {
+	mu  sync.Mutex
+	out io.Writer
+	screen
+}
+
+// The colours that only the demo uses.
+const (
+	bold   = "\x1b[1m"
+	yellow = "\x1b[33m"
+)
+
+func newConsole(out io.Writer) *console { return &console{out: out, screen: screenOf(out)} }
+
+// line writes one line. A screen that has gone away is no reason to end.
+func (c *console) line(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintf(c.out, format+"\n", args...)
+}
+
+// timed writes one line with the time of day before it.
+func (c *console) timed(format string, args ...any) {
+	c.line(c.paint(faint, time.Now().Format(time.TimeOnly))+"  "+format, args...)
+}

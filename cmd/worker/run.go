@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"returnd/internal/cfg"
+	"returnd/internal/consume"
+	"returnd/internal/job"
+	"returnd/internal/persist"
+	"returnd/internal/query"
+	"returnd/internal/telemetry"
+)
+
+const runHelp = `Takes returns off the stream, keeps them in Redis and answers queries, until it is told to stop.
+
+With --embedded it needs no servers: it brings NATS with JetStream along, and Redis too, as a redis-server beside it or,
+where there is none, inside itself. Its data stays in the folder --data.`
+
+func newRun() *cobra.Command {
+	var o embeddedOptions
+	var embed bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a worker: returns from NATS to Redis, and answers to queries",
+		Long:  runHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			began := time.Now()
+			if !embed && (o.data != "" || o.memory) {
+				return usage(errors.New("--data and --memory-redis belong to --embedded: add it, or leave them out"))
+			}
+			c, log, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			if embed {
+				return runEmbedded(cmd.Context(), c, o, log, began)
+			}
+			return runWorker(cmd.Context(), c, log, began)
+		},
+	}
+	cmd.Flags().BoolVar(&embed, "embedded", false, "bring NATS and Redis along")
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func runWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.Time) error {
+	w, err := newWorker(ctx, c, log, began)
+	if err != nil {
+		return err
+	}
+	return runChain(ctx, stopLimit, w.stages()...)
+}
+
+func runEmbedded(ctx context.Context, c cfg.Config, o embeddedOptions, log *slog.Logger, began time.Time) error {
+	folder, err := o.folder()
+	if err != nil {
+		return err
+	}
+	e, err := startEmbedded(ctx, &c, embeddedOptions{data: folder, memory: o.memory}, log)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	w, err := newWorker(ctx, c, log, began)
+	if err != nil {
+		return err
+	}
+	log.Info("embedded", "data", folder, "nats", c.NATS.URL, "redis", e.redis.name, "query", e.command("query get_jids"))
+	return runChain(ctx, stopLimit, w.stages(e.stages()...)...)
+}
+
+// worker is what one process runs, wired together and not yet started.
+type worker struct {
+	config   cfg.Config
+	log      *slog.Logger
+	began    time.Time
+	metrics  *telemetry.Metrics
+	nc       *nats.Conn
+	store    *persist.Store
+	consumer *consume.Consumer
+	service  *query.Service
+	health   *telemetry.Server
+	// ready is closed once every part was ready for the first time.
+	ready chan struct{}
+}
+
+// newWorker builds the parts from the outside in. Nothing is pulled or answered before the chain runs.
+func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.Time) (_ *worker, err error) {
+	w := &worker{config: c, log: log, began: began, ready: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			w.abandon()
+		}
+	}()
+	log.Info("starting", "version", version(), "nats", redactURLs(c.NATS.Servers()), "redis", redisName(c.Persist.Redis),
+		"stream", c.Stream.Name, "subjects", c.Subjects.Prefix+".>", "http", c.HTTP.Addr)
+	if w.metrics, err = telemetry.NewMetrics(); err != nil {
+		return nil, err
+	}
+	// The health server binds first: a taken port ends the worker before it did anything.
+	w.health = telemetry.New(c.HTTP.Addr, w.metrics, w.alive, w.checks(), log)
+	if err = w.health.Listen(ctx); err != nil {
+		return nil, err
+	}
+	if w.nc, err = connectNATS(c.NATS, log); err != nil {
+		return nil, err
+	}
+	return w, w.build()
+}
+
+// build makes the parts between the two clients.
+func (w *worker) build() (err error) {
+	c, subjects := w.config, job.NewSubjects(w.config.Subjects.Prefix)
+	if w.store, err = persist.New(c.Persist, w.log, w.metrics.Meter("persist")); err != nil {
+		return fmt.Errorf("set up the store: %w", err)
+	}
+	w.consumer, err = consume.New(c.Consume, c.Stream, subjects, w.nc, w.store, w.log, w.metrics.Meter("consume"))
+	if err != nil {
+		return fmt.Errorf("set up the consumer: %w", err)
+	}
+	w.service, err = query.New(c.Query, subjects, w.nc, w.store, w.log, w.metrics.Meter("query"))
+	if err != nil {
+		return fmt.Errorf("set up the query service: %w", err)
+	}
+	return nil
+}
+
+// stages is the order in which the worker stops, stated here once; it starts all of them together.
+//
+//  1. consumer: stops pulling, flushes what it holds and settles it, while Redis and NATS are still there;
+//  2. query service: answers what it has begun with, the last writes included; callers lose the worker as late as possible;
+//  3. clients: nobody uses them any more;
+//  4. what the caller adds: embedded servers, which nobody is connected to any more;
+//  5. health server: tells how far the stop has come until the very end.
+func (w *worker) stages(servers ...stage) []stage {
+	order := []stage{
+		{"consumer", w.consumer.Run},
+		{"query service", w.service.Run},
+		{"clients", w.holdClients},
+	}
+	return append(append(order, servers...), stage{"health server", w.health.Run})
+}
+
+// holdClients keeps the clients until their turn to be closed comes, and tells when all is ready meanwhile.
+func (w *worker) holdClients(ctx context.Context) error {
+	w.announce(ctx)
+	<-ctx.Done()
+	w.closeClients()
+	return nil
+}
+
+func (w *worker) closeClients() {
+	if w.nc != nil {
+		w.nc.Close()
+	}
+	if w.store != nil {
+		if err := w.store.Close(); err != nil {
+			w.log.Warn("closing the Redis client failed", "error", err)
+		}
+	}
+}
+
+// abandon gives back what a worker holds that could not be built.
+func (w *worker) abandon() {
+	w.closeClients()
+	if w.health != nil {
+		_ = w.health.Close() // nothing was served yet that could be lost
+	}
+}
+
+// alive is liveness: the consumer's loop turns.
+func (w *worker) alive() error { return w.consumer.Alive() }
+
+// checks are readiness, part by part. They are asked only once the parts are there.
+func (w *worker) checks() []telemetry.Check {
+	return []telemetry.Check{
+		{Name: "nats", Ready: w.natsReady},
+		{Name: "consumer", Ready: func(ctx context.Context) error { return w.consumer.Ready(ctx) }},
+		{Name: "query", Ready: func(ctx context.Context) error { return w.service.Ready(ctx) }},
+		{Name: "redis", Ready: w.redisReady},
+	}
+}
+
+func (w *worker) natsReady(context.Context) error {
+	if w.nc.IsConnected() {
+		return nil
+	}
+	return fmt.Errorf("not connected to %s (%v): start the NATS server, or check nats.url; the worker goes on trying",
+		redactURLs(w.config.NATS.Servers()), w.nc.Status())
+}
+
+func (w *worker) redisReady(ctx context.Context) error {
+	if err := w.store.Ping(ctx); err != nil {
+		return fmt.Errorf("%s: %w; returns stay in the stream meanwhile", redisName(w.config.Persist.Redis), err)
+	}
+	return nil
+}
+
+const (
+	// readyPoll is short beside the half second in which a worker is ready.
+	readyPoll = 10 * time.Millisecond
+	// readyPatience is after how long the log says what a worker is waiting for.
+	readyPatience = 3 * time.Second
+)
+
+// announce waits until every check has passed once, and says so in one line.
+func (w *worker) announce(ctx context.Context) {
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	late := time.NewTimer(readyPatience)
+	defer late.Stop()
+	for reason := w.unready(ctx); reason != nil; reason = w.unready(ctx) {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			w.log.Warn("not ready yet", "reason", reason)
+		case <-ctx.Done():
+			return
+		}
+	}
+	w.log.Info("ready", "after", time.Since(w.began).Round(time.Millisecond), "http", w.health.Addr())
+	close(w.ready)
+}
+
+func (w *worker) unready(ctx context.Context) error {
+	for _, check := range w.checks() {
+		if err := check.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// redactURLs is what may be logged of servers' addresses.
+func redactURLs(servers []string) string {
+	shown := make([]string, len(servers))
+	for i, server := range servers {
+		shown[i] = cfg.RedactURL(server)
+	}
+	return strings.Join(shown, ",")
+}
+
+// redisName is what may be logged of the Redis server's address.
+func redisName(r persist.Redis) string {
+	switch {
+	case r.URL != "":
+		return cfg.RedactURL(r.URL)
+	case r.UnixSocketPath != "":
+		return r.UnixSocketPath
+	}
+	return fmt.Sprintf("%s:%d", r.Host, r.Port)
+}

@@ -1,0 +1,75 @@
+package consume
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"returnd/internal/job"
+)
+
+type metrics struct {
+	fetched, stored, noCache, redelivered, held, naked metric.Int64Counter
+	dead, deadFailed                                   metric.Int64Counter
+	batchSize                                          metric.Int64Histogram
+	batchAge                                           metric.Float64Histogram
+	reasons                                            map[job.Reason]metric.MeasurementOption
+}
+
+func newMetrics(meter metric.Meter) (*metrics, error) {
+	m := &metrics{reasons: map[job.Reason]metric.MeasurementOption{}}
+	for _, r := range job.Reasons() {
+		m.reasons[r] = metric.WithAttributes(attribute.String("reason", string(r)))
+	}
+	var errs []error
+	count := func(name, what string) metric.Int64Counter {
+		c, err := meter.Int64Counter(name, metric.WithUnit("{return}"), metric.WithDescription(what))
+		errs = append(errs, err)
+		return c
+	}
+	m.fetched = count("returnd.consume.fetched", "Messages taken off the stream, loads and redeliveries included")
+	m.stored = count("returnd.consume.stored", "Messages acknowledged after their write was confirmed")
+	m.noCache = count("returnd.consume.nocache", "Returns that asked not to be kept")
+	m.redelivered = count("returnd.consume.redelivered", "Messages that came again")
+	m.held = count("returnd.consume.held", "Times a message was held because Redis was away")
+	m.naked = count("returnd.consume.nak", "Messages given back to the stream for later")
+	m.dead = count("returnd.consume.dead", "Messages put into the dead letters, by reason")
+	m.deadFailed = count("returnd.consume.dead.failed", "Dead letters that could not be published, and stay in the stream")
+	var err error
+	m.batchSize, err = meter.Int64Histogram("returnd.consume.batch.size", metric.WithUnit("{return}"),
+		metric.WithDescription("Messages in a batch"),
+		metric.WithExplicitBucketBoundaries(1, 4, 16, 64, 256, 512, 1024, 2048, 4096))
+	errs = append(errs, err)
+	m.batchAge, err = meter.Float64Histogram("returnd.consume.batch.age", metric.WithUnit("s"),
+		metric.WithDescription("Age of a batch's first message when the batch was settled"),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
+	return m, errors.Join(append(errs, err)...)
+}
+
+func (m *metrics) deadLetter(ctx context.Context, r job.Reason) { m.dead.Add(ctx, 1, m.reasons[r]) }
+
+// observe registers what is read off the consumer when somebody looks.
+func (c *Consumer) observe(meter metric.Meter) error {
+	lag, err1 := meter.Int64ObservableGauge("returnd.consume.lag", metric.WithUnit("{message}"),
+		metric.WithDescription("Messages in the stream not yet handed to any worker"))
+	unacked, err2 := meter.Int64ObservableGauge("returnd.consume.unacked", metric.WithUnit("{message}"),
+		metric.WithDescription("Messages handed to workers and not yet settled"))
+	oldest, err3 := meter.Float64ObservableGauge("returnd.consume.oldest", metric.WithUnit("s"),
+		metric.WithDescription("Age of the oldest unsettled message"))
+	holding, err4 := meter.Int64ObservableGauge("returnd.consume.holding", metric.WithUnit("{message}"),
+		metric.WithDescription("Messages that this worker holds"))
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return err
+	}
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		s := c.watch.load()
+		o.ObserveInt64(lag, int64(s.pending))
+		o.ObserveInt64(unacked, int64(s.unacked))
+		o.ObserveFloat64(oldest, s.oldest.Seconds())
+		o.ObserveInt64(holding, int64(c.queue.size()))
+		return nil
+	}, lag, unacked, oldest, holding)
+	return err
+}

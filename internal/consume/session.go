@@ -1,0 +1,136 @@
+package consume
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// session pulls from one consumer until it is gone or ctx ends. It returns once every delivery that was on its way has
+// reached the queue.
+func (c *Consumer) session(ctx context.Context, consumer jetstream.Consumer) error {
+	gone := make(chan struct{}, 1)
+	lanes, err := c.openLanes(gone)
+	defer func() { closeLanes(lanes) }()
+	if err != nil {
+		return err
+	}
+	subject := fmt.Sprintf("$JS.API.CONSUMER.MSG.NEXT.%s.%s", c.streams.cfg.Name, c.cfg.Durable)
+	connection := c.nc.StatusChanged(nats.CONNECTED)
+	defer c.nc.RemoveStatusListener(connection)
+	tick := time.NewTicker(heartbeat / 2)
+	defer tick.Stop()
+	look := time.NewTicker(watchEvery)
+	defer look.Stop()
+	if c.look(ctx, consumer) != nil {
+		return nil
+	}
+	for {
+		c.watch.turn()
+		if err := c.request(lanes, subject); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.poke:
+		case <-tick.C:
+		case <-connection: // what was asked for on the old link will not come
+			for _, l := range lanes {
+				l.lost()
+			}
+		case <-gone:
+			if c.look(ctx, consumer) != nil {
+				return nil
+			}
+		case <-look.C:
+			if c.look(ctx, consumer) != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// request asks on every idle lane that the credit allows for.
+func (c *Consumer) request(lanes []*lane, subject string) error {
+	if !c.nc.IsConnected() {
+		return nil
+	}
+	// A request smaller than the next message would never bring it.
+	bytes := max(c.cfg.BufferBytes/len(lanes), int(c.nc.MaxPayload())+Margin)
+	for _, l := range lanes {
+		if err := l.request(c.nc, subject, c.cfg.Batch.Returns, bytes); err != nil && !c.nc.IsClosed() {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Consumer) openLanes(gone chan<- struct{}) ([]*lane, error) {
+	lanes := make([]*lane, 0, lanesPerWriter*c.cfg.InFlight)
+	for range cap(lanes) {
+		l := &lane{inbox: c.nc.NewInbox() + ".", credit: c.credit}
+		sub, err := c.nc.Subscribe(l.inbox+"*", func(m *nats.Msg) {
+			if !l.fromServer(m) {
+				c.accept(m)
+				l.received(m.Size())
+			} else if l.status(m) {
+				select {
+				case gone <- struct{}{}:
+				default:
+				}
+			}
+		})
+		if err != nil {
+			return lanes, fmt.Errorf("subscribe for deliveries: %w", err)
+		}
+		// The credit bounds what can be on its way; the client's own limits would drop messages.
+		if err := sub.SetPendingLimits(-1, -1); err != nil {
+			return lanes, fmt.Errorf("subscribe for deliveries: %w", err)
+		}
+		l.sub = sub
+		lanes = append(lanes, l)
+	}
+	return lanes, nil
+}
+
+// closeLanes stops asking and waits for what has been sent already.
+func closeLanes(lanes []*lane) {
+	for _, l := range lanes {
+		drained := make(chan struct{})
+		l.sub.SetClosedHandler(func(string) { close(drained) })
+		if l.sub.Drain() == nil {
+			select {
+			case <-drained:
+			case <-time.After(time.Second):
+			}
+		}
+		l.lost()
+	}
+}
+
+// accept decodes a message and puts it where it belongs: the batch, the dead letters, or nowhere (nocache).
+func (c *Consumer) accept(m *nats.Msg) {
+	d, err := received(m)
+	if err != nil {
+		c.log.Error("a message came that no stream has sent: check who may publish to the inbox of the worker", "error", err)
+		c.credit.release(1, m.Size())
+		return
+	}
+	c.count(&d)
+	e, err := c.decoder.decode(m, d.published)
+	switch {
+	case err != nil:
+		c.letters.post(d, asRejection(err))
+	case e.JID() == noCache:
+		c.metrics.noCache.Add(context.Background(), 1)
+		c.settle(&d, ack)
+	case d.delivered > uint64(c.cfg.MaxDeliver):
+		c.queue.addAlone(d, e)
+	default:
+		c.queue.add(d, e)
+	}
+}

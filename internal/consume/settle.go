@@ -1,0 +1,121 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"returnd/internal/job"
+)
+
+const noCache = job.JIDNoCache
+
+// The answers to a delivery: https://docs.nats.io/using-nats/developer/develop_jetstream/consumers
+var (
+	ack        = []byte("+ACK")
+	inProgress = []byte("+WPI")
+	term       = []byte("+TERM")
+)
+
+// nakDelay is how long a return is left alone that failed for a reason unknown.
+const nakDelay = 5 * time.Second
+
+// settle answers a delivery and gives its credit back. A lost answer costs a redelivery, which does no harm.
+func (c *Consumer) settle(d *delivery, answer []byte) {
+	_ = c.nc.Publish(d.msg.Reply, answer)
+	c.credit.release(1, d.size())
+}
+
+// nak gives a delivery back to the stream for later, not all at the same moment.
+func (c *Consumer) nak(d *delivery, delay time.Duration) {
+	delay += time.Duration(rand.Int64N(int64(delay)/2 + 1)) // #nosec G404 -- jitter
+	c.metrics.naked.Add(context.Background(), 1)
+	c.settle(d, fmt.Appendf(nil, `-NAK {"delay": %d}`, delay.Nanoseconds()))
+}
+
+func (c *Consumer) count(d *delivery) {
+	c.metrics.fetched.Add(context.Background(), 1)
+	if d.delivered > 1 {
+		c.metrics.redelivered.Add(context.Background(), 1)
+	}
+}
+
+// asRejection gives an error of the decoder its reason.
+func asRejection(err error) *job.Rejection {
+	var r *job.Rejection
+	if errors.As(err, &r) {
+		return r
+	}
+	return job.Reject(job.ReasonMalformed, "%v", err)
+}
+
+// write takes batches until the queue is closed and empty. stopping ends with the pull, work when time is up.
+func (c *Consumer) write(stopping, work context.Context) {
+	for b := c.queue.take(); b != nil; b = c.queue.take() {
+		c.flush(stopping, work, b)
+		c.queue.done(b)
+	}
+}
+
+// flush writes a batch until every delivery in it is settled: with growing pauses while the Sink is away, and back to
+// the stream where the worker stops meanwhile.
+func (c *Consumer) flush(stopping, work context.Context, b *batch) {
+	c.metrics.batchSize.Record(work, int64(len(b.entries)))
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
+	for {
+		held := c.writeOnce(work, b)
+		if held == nil {
+			c.metrics.batchAge.Record(work, time.Since(b.born).Seconds())
+			return
+		}
+		if stopping.Err() != nil || work.Err() != nil {
+			for i := range b.deliveries {
+				c.nak(&b.deliveries[i], time.Second)
+			}
+			return
+		}
+		if c.away.begin() {
+			c.log.Warn("returns are held until they can be written", "reason", held)
+		}
+		wait(stopping, pause.NextBackOff())
+	}
+}
+
+// writeOnce writes a batch and settles what it can. What stays in the batch is held, for the reason returned.
+func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
+	errs := c.sink.Write(ctx, b.entries)
+	stored, keep := 0, []int(nil)
+	for i := range errs {
+		d := &b.deliveries[i]
+		var rejection *job.Rejection
+		switch err := errs[i]; {
+		case err == nil:
+			c.settle(d, ack)
+			stored++
+		case errors.As(err, &rejection):
+			c.letters.post(*d, rejection)
+		case errors.Is(err, job.ErrUnavailable):
+			keep, held = append(keep, i), err
+		case b.alone:
+			c.letters.post(*d, job.Reject(job.ReasonMaxDeliver, "delivered %d times, and still: %v", d.delivered, err))
+		default:
+			c.log.Warn("a return could not be written and will be tried again", "sequence", d.sequence, "delivered", d.delivered, "error", err)
+			c.nak(d, nakDelay)
+		}
+	}
+	c.metrics.stored.Add(ctx, int64(stored))
+	if held == nil {
+		if lasted := c.away.end(); lasted > 0 {
+			c.log.Info("held returns are being written again", "after", lasted.Round(time.Millisecond))
+		}
+	} else {
+		c.metrics.held.Add(ctx, int64(len(keep)))
+	}
+	b.keep(keep)
+	return held
+}

@@ -1,0 +1,40 @@
+package persist
+
+import (
+	"strings"
+
+	"returnd/internal/job"
+)
+
+// The keyspace. Salt's own four come first; ours begin with "returnd/", which no minion id can reach: an id holds no slash.
+const (
+	keyMinions  = "minions"
+	keyJobs     = "returnd/jobs"
+	keySeen     = "returnd/seen"
+	retPrefix   = "ret:"
+	loadPrefix  = "load:"
+	jobPrefix   = "returnd/job:"
+	histPrefix  = "returnd/history:"
+	fieldMinion = "minion:"  // field of returnd/job:<jid>: one expected minion
+	fieldTaken  = "reserved" // field of returnd/job:<jid>: prep_jid gave it out
+)
+
+func retKey(jid string) string  { return retPrefix + jid }
+func loadKey(jid string) string { return loadPrefix + jid }
+func jobKey(jid string) string  { return jobPrefix + jid }
+
+func pointerKey(minion, fun string) string { return minion + ":" + fun }
+
+func historyKey(minion string) string { return histPrefix + minion }
+
+// historyEntry is what a history list holds for one job.
+func historyEntry(jid, fun string) string { return jid + "\t" + fun }
+
+// hasPointer is false for ids whose pointer key would land on a job's key.
+func hasPointer(minion string) bool {
+	r := job.Return{Minion: minion}
+	return r.HasPointer()
+}
+
+// jidOfLoad is the inverse of loadKey.
+func jidOfLoad(key string) string { return strings.TrimPrefix(key, loadPrefix) }

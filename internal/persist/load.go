@@ -1,0 +1,282 @@
+package persist
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"returnd/internal/job"
+)
+
+const (
+	// fieldsPerCommand bounds what one HSET or scan step makes the server do.
+	fieldsPerCommand = 512
+	// loadAttempts bounds the compare-and-set of one load; each failure means that another writer got on.
+	loadAttempts = 16
+)
+
+// loadWrite is what a batch says of one job's load. The expected minions are fields of returnd/job:<jid>, so that
+// merges by several workers commute; the load's own `Minions` is made from them, by compare-and-set, and looked at
+// again after the write: whoever comes second sees the other's minions.
+type loadWrite struct {
+	jid     string
+	body    []byte // nil where only minions are added
+	real    bool
+	minions []string
+	start   time.Time
+	entries []int
+
+	expiry  string
+	queued  []redis.Cmder // on returnd/job:<jid> and returnd/jobs
+	fields  *redis.IntCmd
+	stored  *redis.StringCmd
+	used    int64 // fields the last attempt was made from
+	set     *redis.Cmd
+	err     error
+	settled bool
+}
+
+// addLoad folds the loads of one job in a batch: a real one replaces one that is not, the first real one wins.
+func (p *plan) addLoad(i int, e *job.Entry) {
+	at := slices.IndexFunc(p.loads, func(l *loadWrite) bool { return l.jid == e.Load.JID })
+	if at < 0 {
+		at = len(p.loads)
+		p.loads = append(p.loads, &loadWrite{jid: e.Load.JID, body: e.Load.Body, real: e.Load.Real, start: e.Start()})
+	}
+	l := p.loads[at]
+	l.entries = append(l.entries, i)
+	l.minions = union(l.minions, e.Load.Minions)
+	if start := e.Start(); start.Before(l.start) {
+		l.start = start
+	}
+	if e.Load.Real && !l.real {
+		l.body, l.real = e.Load.Body, true
+	}
+}
+
+// queueLoads notes the expected minions and reads what is there.
+func (p *plan) queueLoads(ctx context.Context, pipe redis.Pipeliner) {
+	for _, l := range p.loads {
+		l.expiry = strconv.FormatInt(p.store.expiry(l.start, p.now), 10)
+		l.queue(ctx, pipe)
+	}
+}
+
+func (l *loadWrite) queue(ctx context.Context, pipe redis.Pipeliner) {
+	key := jobKey(l.jid)
+	for chunk := range slices.Chunk(l.minions, fieldsPerCommand) {
+		args := make([]any, 0, 2+2*len(chunk))
+		args = append(args, "hset", key)
+		for _, id := range chunk {
+			args = append(args, fieldMinion+id, "")
+		}
+		l.then(pipe, redis.NewIntCmd(ctx, args...))
+	}
+	if len(l.minions) > 0 && l.expiry != "0" {
+		l.then(pipe, redis.NewIntCmd(ctx, "expireat", key, l.expiry, "lt"))
+	}
+	if l.body != nil {
+		l.then(pipe, redis.NewIntCmd(ctx, "zadd", keyJobs, "lt", microseconds(l.start), l.jid))
+	}
+	l.read(ctx, pipe)
+}
+
+func (l *loadWrite) then(pipe redis.Pipeliner, cmd redis.Cmder) {
+	l.queued = append(l.queued, cmd)
+	_ = pipe.Process(context.Background(), cmd)
+}
+
+func (l *loadWrite) read(ctx context.Context, pipe redis.Pipeliner) {
+	l.fields = pipe.HLen(ctx, jobKey(l.jid))
+	l.stored = pipe.Get(ctx, loadKey(l.jid))
+}
+
+// finishLoads writes the loads that were queued. It reports whether the server had lost the scripts.
+func (s *Store) finishLoads(ctx context.Context, t *target, loads []*loadWrite) (lost bool) {
+	for attempt := range loadAttempts {
+		open := slices.DeleteFunc(slices.Clone(loads), func(l *loadWrite) bool { return l.settled })
+		if len(open) == 0 {
+			return false
+		}
+		if attempt > 0 {
+			pipe := t.writer.Pipeline()
+			for _, l := range open {
+				l.read(ctx, pipe)
+			}
+			_, _ = pipe.Exec(ctx)
+		}
+		if s.compareAndSet(ctx, t, open) {
+			return true
+		}
+	}
+	for _, l := range loads {
+		if !l.settled {
+			l.err = fmt.Errorf("%w: other writers kept changing the load", job.ErrUnavailable)
+		}
+	}
+	return false
+}
+
+func (s *Store) compareAndSet(ctx context.Context, t *target, open []*loadWrite) (lost bool) {
+	pipe := t.writer.Pipeline()
+	for _, l := range open {
+		old, next, err := s.compose(ctx, t, l)
+		if err != nil {
+			l.fail(err)
+			continue
+		}
+		if next == nil { // minions for a load that is not there yet: its writer will find them
+			l.settled = true
+			continue
+		}
+		l.set = pipe.EvalSha(ctx, s.scripts.load.Hash(), []string{loadKey(l.jid)}, old, next, l.expiry)
+		l.fields = pipe.HLen(ctx, jobKey(l.jid))
+	}
+	_, _ = pipe.Exec(ctx)
+	for _, l := range open {
+		if !l.settled {
+			lost = missing(l.set.Err()) || lost
+			l.check()
+		}
+	}
+	return lost
+}
+
+// check settles a load that was written, and that nobody has added minions to since they were read.
+func (l *loadWrite) check() {
+	if err := classify(l.set.Err(), loadKey(l.jid)); err != nil {
+		l.fail(err)
+		return
+	}
+	if err := classify(l.fields.Err(), jobKey(l.jid)); err != nil {
+		l.fail(err)
+		return
+	}
+	written, _ := l.set.Int()
+	l.settled = written == 1 && l.fields.Val() == l.used
+}
+
+func (l *loadWrite) fail(err error) { l.err, l.settled = err, true }
+
+// compose makes the load's next value out of what was read. A nil next means that there is nothing to write.
+func (s *Store) compose(ctx context.Context, t *target, l *loadWrite) (old string, next []byte, err error) {
+	for _, cmd := range l.queued {
+		if err := classify(cmd.Err(), keyOf(cmd)); err != nil {
+			if keyOf(cmd) == keyJobs {
+				err = shared(err)
+			}
+			return "", nil, err
+		}
+	}
+	if err := classify(l.stored.Err(), loadKey(l.jid)); err != nil {
+		return "", nil, err
+	}
+	l.used = l.fields.Val()
+	expected := l.minions
+	if l.used != int64(len(expected)) {
+		if expected, err = s.expected(ctx, t, l.jid); err != nil {
+			return "", nil, err
+		}
+	}
+	old = l.stored.Val()
+	return old, l.merge(old, expected), nil
+}
+
+// merge picks the winner of the stored load and ours, and sets its minions.
+func (l *loadWrite) merge(old string, expected []string) []byte {
+	if old == "" {
+		if l.body == nil {
+			return nil
+		}
+		return job.SetMinions(l.body, expected)
+	}
+	stored, err := job.ParseLoad(l.jid, []byte(old))
+	if l.body != nil && (err != nil || (l.real && !stored.Real)) {
+		return job.SetMinions(l.body, union(expected, stored.Minions))
+	}
+	if err != nil { // not ours to mend without a load to put in its place
+		return []byte(old)
+	}
+	return job.SetMinions([]byte(old), union(expected, stored.Minions))
+}
+
+// expected reads the minions a job is known to be meant for, in bounded steps.
+func (s *Store) expected(ctx context.Context, t *target, jid string) ([]string, error) {
+	var ids []string
+	iter := t.writer.HScan(ctx, jobKey(jid), 0, fieldMinion+"*", fieldsPerCommand).Iterator()
+	for iter.Next(ctx) {
+		if id, ok := strings.CutPrefix(iter.Val(), fieldMinion); ok {
+			ids = append(ids, id)
+		}
+		iter.Next(ctx) // the value
+	}
+	if err := iter.Err(); err != nil {
+		return nil, fmt.Errorf("read expected minions: %w", classify(err, jobKey(jid)))
+	}
+	return union(nil, ids), nil
+}
+
+// SaveMinions adds to the minions that a job is known to be meant for, and to its load where there is one.
+func (s *Store) SaveMinions(ctx context.Context, _, jid string, minions []string) error {
+	t, err := s.ready(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.clock.now()
+	l := &loadWrite{jid: jid, minions: union(nil, minions), start: job.Start(jid, now)}
+	l.expiry = strconv.FormatInt(s.expiry(l.start, now), 10)
+	pipe := t.writer.Pipeline()
+	l.queue(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
+	if s.finishLoads(ctx, t, []*loadWrite{l}) {
+		t.loaded.Store(false)
+		return fmt.Errorf("%w: %s", job.ErrUnavailable, remedies["NOSCRIPT"])
+	}
+	return l.err
+}
+
+// Reserve takes a jid for its caller: false where it is taken.
+func (s *Store) Reserve(ctx context.Context, _, jid string) (bool, error) {
+	t, err := s.ready(ctx)
+	if err != nil {
+		return false, err
+	}
+	now := s.clock.now()
+	pipe := t.writer.Pipeline()
+	taken := pipe.HSetNX(ctx, jobKey(jid), fieldTaken, strconv.FormatInt(now.Unix(), 10))
+	if at := s.expiry(job.Start(jid, now), now); at != 0 {
+		pipe.Do(ctx, "expireat", jobKey(jid), at, "lt")
+	}
+	inUse := pipe.Exists(ctx, loadKey(jid))
+	returned := pipe.Exists(ctx, retKey(jid))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return false, fmt.Errorf("reserve a jid: %w", classify(err, jobKey(jid)))
+	}
+	return taken.Val() && inUse.Val() == 0 && returned.Val() == 0, nil
+}
+
+// ready is the default database, with the scripts loaded.
+func (s *Store) ready(ctx context.Context) (*target, error) {
+	t, err := s.target(job.NoDB)
+	if err != nil || t.loaded.Load() {
+		return t, err
+	}
+	return t, s.prepare(ctx, t)
+}
+
+// union merges two lists of ids: sorted, none twice.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func keyOf(cmd redis.Cmder) string {
+	key, _ := cmd.Args()[1].(string)
+	return key
+}

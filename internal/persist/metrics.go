@@ -1,0 +1,29 @@
+package persist
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+type metrics struct {
+	writeTime      metric.Float64Histogram
+	noPointer      metric.Int64Counter
+	repeated       metric.Int64Counter
+	unknownProfile metric.Int64Counter
+}
+
+func newMetrics(meter metric.Meter) (*metrics, error) {
+	var m metrics
+	var errs [4]error
+	m.writeTime, errs[0] = meter.Float64Histogram("returnd.redis.write.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time to write one batch to Redis"),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	m.noPointer, errs[1] = meter.Int64Counter("returnd.redis.returns.without_pointer", metric.WithUnit("{return}"),
+		metric.WithDescription("Returns of minions named ret or load, stored without a pointer"))
+	m.repeated, errs[2] = meter.Int64Counter("returnd.redis.returns.repeated", metric.WithUnit("{return}"),
+		metric.WithDescription("Returns that were in Redis already"))
+	m.unknownProfile, errs[3] = meter.Int64Counter("returnd.redis.profile.unknown", metric.WithUnit("{return}"),
+		metric.WithDescription("Returns and requests that named an unknown profile and went to the default"))
+	return &m, errors.Join(errs[:]...)
+}

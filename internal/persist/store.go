@@ -1,0 +1,149 @@
+package persist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/metric"
+
+	"returnd/internal/job"
+)
+
+// Store keeps returns and loads in Redis. It is safe for concurrent use.
+type Store struct {
+	cfg     Config
+	keep    time.Duration
+	late    time.Duration
+	log     *slog.Logger
+	metrics *metrics
+	scripts scripts
+	clock   clock
+
+	mu      sync.Mutex
+	targets map[int]*target // by database; job.NoDB is the configured one
+}
+
+// target is one database of one server.
+type target struct {
+	db             int
+	writer, reader redis.UniversalClient
+	// perScript is how many keys one script call may name: one where the server is a cluster.
+	perScript int
+
+	loaded atomic.Bool // the scripts are believed to be there
+}
+
+// New makes a Store. It does no I/O.
+func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(meter)
+	if err != nil {
+		return nil, fmt.Errorf("metrics of the store: %w", err)
+	}
+	s := &Store{
+		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m,
+		scripts: newScripts(), targets: map[int]*target{},
+	}
+	if _, err := s.target(job.NoDB); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for db, t := range s.targets {
+		errs = append(errs, t.writer.Close(), t.reader.Close())
+		delete(s.targets, db)
+	}
+	return errors.Join(errs...)
+}
+
+// Ping asks the server whether it would take a write: nil, or what keeps it from that and the remedy.
+func (s *Store) Ping(ctx context.Context) error {
+	t, err := s.target(job.NoDB)
+	if err != nil {
+		return err
+	}
+	return s.prepare(ctx, t)
+}
+
+// Now is the server's time.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	t, err := s.target(job.NoDB)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now, err := t.reader.Time(ctx).Result()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask for the time: %w", classify(err, ""))
+	}
+	s.clock.observe(now)
+	return now, nil
+}
+
+// target finds or makes the clients of a database.
+func (s *Store) target(db int) (*target, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.targets[db]; ok {
+		return t, nil
+	}
+	writer, reader, err := dial(s.cfg.Redis, db)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{db: db, writer: writer, reader: reader, perScript: keysPerScript}
+	s.targets[db] = t
+	return t, nil
+}
+
+// drop forgets a database that the server does not have.
+func (s *Store) drop(t *target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.targets[t.db] == t {
+		delete(s.targets, t.db)
+		_ = t.writer.Close()
+		_ = t.reader.Close()
+	}
+}
+
+// prepare sees to it that the server answers, tells its time and has the scripts.
+func (s *Store) prepare(ctx context.Context, t *target) error {
+	now, err := t.writer.Time(ctx).Result()
+	if err != nil {
+		return s.explain(t, err)
+	}
+	s.clock.observe(now)
+	if t.loaded.Load() {
+		return nil
+	}
+	if err := s.scripts.install(ctx, t.writer); err != nil {
+		return err
+	}
+	t.loaded.Store(true)
+	return nil
+}
+
+// explain classifies a failure to reach a database. One that a return asked for and that is not there is that return's
+// own fault.
+func (s *Store) explain(t *target, err error) error {
+	if t.db != job.NoDB && strings.Contains(err.Error(), "DB index is out of range") {
+		s.drop(t)
+		return job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, which the server does not have", t.db)
+	}
+	return classify(err, "")
+}

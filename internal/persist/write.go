@@ -1,0 +1,142 @@
+package persist
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"returnd/internal/job"
+)
+
+// Write stores a batch and answers entry by entry: nil once the server has confirmed all of the entry's commands, a
+// *job.Rejection where the entry itself is at fault, job.ErrUnavailable where trying again will help.
+func (s *Store) Write(ctx context.Context, entries []job.Entry) []error {
+	began := time.Now()
+	defer func() { s.metrics.writeTime.Record(ctx, time.Since(began).Seconds()) }()
+	errs := make([]error, len(entries))
+	if oneDatabase(entries) {
+		s.writeTo(ctx, job.NoDB, entries, errs)
+		return errs
+	}
+	for db, members := range byDatabase(entries) {
+		part, partErrs := make([]job.Entry, len(members)), make([]error, len(members))
+		for i, m := range members {
+			part[i] = entries[m]
+		}
+		s.writeTo(ctx, db, part, partErrs)
+		for i, m := range members {
+			errs[m] = partErrs[i]
+		}
+	}
+	return errs
+}
+
+func oneDatabase(entries []job.Entry) bool {
+	for i := range entries {
+		if databaseOf(&entries[i]) != job.NoDB {
+			return false
+		}
+	}
+	return true
+}
+
+func byDatabase(entries []job.Entry) map[int][]int {
+	groups := map[int][]int{}
+	for i := range entries {
+		db := databaseOf(&entries[i])
+		groups[db] = append(groups[db], i)
+	}
+	return groups
+}
+
+func databaseOf(e *job.Entry) int {
+	if e.Load != nil {
+		return job.NoDB
+	}
+	return e.Return.DB
+}
+
+// writeTo stores entries in one database. A server that has lost the scripts gets them again, once; everything a
+// pipeline does may be done twice.
+func (s *Store) writeTo(ctx context.Context, db int, entries []job.Entry, errs []error) {
+	t, err := s.target(db)
+	for attempt := 0; err == nil && attempt < 2; attempt++ {
+		if !t.loaded.Load() {
+			if err = s.prepare(ctx, t); err != nil {
+				break
+			}
+		}
+		if !s.writeOnce(ctx, t, entries, errs) {
+			return
+		}
+		t.loaded.Store(false)
+	}
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+}
+
+// writeOnce reports whether the server had lost the scripts.
+func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, errs []error) (lost bool) {
+	p := newPlan(s, t, entries)
+	pipe := t.writer.Pipeline()
+	clock := redis.NewTimeCmd(ctx, "time")
+	_ = pipe.Process(ctx, clock)
+	p.queueReturns(ctx, pipe)
+	p.queueLoads(ctx, pipe)
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	if now, err := clock.Result(); err == nil {
+		s.clock.observe(now)
+	}
+	if p.scriptsMissing() {
+		lost = true
+	}
+	if len(p.loads) > 0 && !lost {
+		lost = s.finishLoads(ctx, t, p.loads)
+	}
+	p.collect(errs)
+	if !lost {
+		s.mendRepeated(ctx, t, p)
+	}
+	s.count(ctx, p)
+	return lost
+}
+
+// mendRepeated looks after returns that were in Redis before: the same job may stand in the history under another
+// function, where an earlier return of it had another body.
+func (s *Store) mendRepeated(ctx context.Context, t *target, p *plan) {
+	pipe := t.writer.Pipeline()
+	var cmds []*redis.Cmd
+	var owners []int32
+	for pos, e := range p.returns {
+		if w := &p.jobs[p.jobOf[pos]]; !w.repeated() {
+			continue
+		}
+		r := &p.entries[e].Return
+		s.metrics.repeated.Add(ctx, 1)
+		cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, historyKey(r.Minion), historyEntry(r.JID, r.Fun), r.JID+"\t")
+		_ = pipe.Process(ctx, cmd)
+		cmds, owners = append(cmds, cmd), append(owners, e)
+	}
+	if len(cmds) == 0 {
+		return
+	}
+	_, _ = pipe.Exec(ctx)
+	for i, cmd := range cmds {
+		if err := classify(cmd.Err(), histPrefix); err != nil && p.errs[owners[i]] == nil {
+			p.errs[owners[i]] = err
+		}
+	}
+}
+
+func (s *Store) count(ctx context.Context, p *plan) {
+	if p.withoutPointer > 0 {
+		s.metrics.noPointer.Add(ctx, int64(p.withoutPointer))
+	}
+	if p.unknownProfiles > 0 {
+		s.metrics.unknownProfile.Add(ctx, int64(p.unknownProfiles))
+	}
+}

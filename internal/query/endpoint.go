@@ -1,0 +1,46 @@
+package query
+
+import "context"
+
+// Endpoint describes one endpoint to those who list or call them.
+type Endpoint struct {
+	Name string
+	// About is one line for humans.
+	About string
+	// Fields are the members its request may have.
+	Fields []string
+}
+
+// endpoint joins the description to what does the work.
+type endpoint struct {
+	Endpoint
+	handle func(s *Service, ctx context.Context, in *request, out *reply) error
+}
+
+// endpoints is the service's whole vocabulary. Every one takes a profile, last.
+func endpoints() []endpoint {
+	return []endpoint{
+		{describe("get_jid", "a job's returns: {minion: ret}", "jid"), (*Service).getJID},
+		{describe("get_load", "what a job was published with", "jid"), (*Service).getLoad},
+		{describe("get_jids", "the jobs, newest first: {jid: entry}"), (*Service).getJIDs},
+		{describe("get_fun", "each minion's last return of a function: {minion: ret}", "fun"), (*Service).getFun},
+		{describe("get_minions", "the ids of all minions seen"), (*Service).getMinions},
+		{describe("save_load", "keep a job's load", "jid", "load", "minions"), (*Service).saveLoad},
+		{describe("save_minions", "add to the minions a job is expected to run on", "jid", "minions", "syndic_id"), (*Service).saveMinions},
+		{describe("prep_jid", "a new jid, reserved for the caller", "nocache", "passed_jid"), (*Service).prepJID},
+		{describe("returner", "keep one return", "ret"), (*Service).returner},
+	}
+}
+
+func describe(name, about string, fields ...string) Endpoint {
+	return Endpoint{Name: name, About: about, Fields: append(fields, "profile")}
+}
+
+// Endpoints lists what the service answers.
+func Endpoints() []Endpoint {
+	var list []Endpoint
+	for _, e := range endpoints() {
+		list = append(list, e.Endpoint)
+	}
+	return list
+}

@@ -1,0 +1,4 @@
+// Command hello is what the test of buildOnce builds.
+package main
+
+func main() {}

@@ -29,7 +29,7 @@ help: ## Print this help
 .PHONY: build
 build: ## Build bin/worker
 	@mkdir -p bin
-	go build -trimpath $(if $(RELEASE),-ldflags '-X main.release=$(RELEASE)') -o bin/ ./cmd/worker
+	go build$(if $(RELEASE), -ldflags '-X main.release=$(RELEASE)') -o bin/ ./cmd/worker
 
 .PHONY: run
 run: build ## Start everything on this machine with a simulated fleet (ARGS="--help" tells more)

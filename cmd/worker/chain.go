@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -105,9 +107,5 @@ func (c *chain) wait(life context.Context, group *errgroup.Group, limit time.Dur
 func (c *chain) left() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var names []string
-	for name := range c.running {
-		names = append(names, name)
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(slices.Sorted(maps.Keys(c.running)), ", ")
 }

@@ -20,7 +20,7 @@ const gap = "  "
 // narrowest is what the last column keeps on the smallest screen.
 const narrowest = 16
 
-func (g *grid) write(out io.Writer, s screen) {
+func (g *grid) write(out io.Writer, s screen) error {
 	room := g.room(s.width)
 	t := table.NewWriter()
 	style := table.StyleDefault
@@ -32,7 +32,17 @@ func (g *grid) write(out io.Writer, s screen) {
 		t.AppendRow(tableRow(row, room, func(c string) string { return c }))
 	}
 	t.SuppressTrailingSpaces()
-	fmt.Fprintln(out, t.Render())
+	_, err := fmt.Fprintln(out, t.Render())
+	return err
+}
+
+// writeWith adds a line that sums the table up.
+func (g *grid) writeWith(out io.Writer, s screen, sum string) error {
+	if err := g.write(out, s); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, s.paint(faint, sum))
+	return err
 }
 
 // room is what the other columns leave to the last one; 0 is no bound.

@@ -36,10 +36,13 @@ func connectNATS(c cfg.NATS, log *slog.Logger, more ...nats.Option) (*nats.Conn,
 	if err != nil {
 		return nil, usage(err)
 	}
-	nc, err := nats.Connect(strings.Join(c.Servers(), ","), append(options, more...)...)
+	events := &natsEvents{config: c, log: log}
+	options = append(append(options, events.options()...), more...)
+	nc, err := nats.Connect(strings.Join(c.Servers(), ","), options...)
 	if err != nil {
 		return nil, natsFault(c, err)
 	}
+	events.nc.Store(nc)
 	return nc, nil
 }
 
@@ -69,8 +72,6 @@ func natsOptions(c cfg.NATS, log *slog.Logger) ([]nats.Option, error) {
 		nats.MaxPingsOutstanding(maxPingsOut),
 		// The finite default leaves a dead connection behind that looks alive.
 		nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectWait),
-		nats.ReconnectJitter(reconnectJitter, reconnectJitter),
 		// A refusal may end: with a new password in the file, or a server that has learned ours.
 		nats.IgnoreAuthErrorAbort(),
 	}
@@ -78,7 +79,6 @@ func natsOptions(c cfg.NATS, log *slog.Logger) ([]nats.Option, error) {
 		// Nobody else may listen to our replies, where permissions say so.
 		options = append(options, nats.CustomInboxPrefix("_INBOX."+user))
 	}
-	options = append(options, handlers(log)...)
 	options = append(options, tlsOptions(c.TLS)...)
 	identity, err := identityOptions(c, log)
 	return append(options, identity...), err

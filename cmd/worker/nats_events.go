@@ -1,60 +1,83 @@
 package main
 
 import (
+	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"returnd/internal/cfg"
 )
 
-// handlers log what becomes of the connection.
-func handlers(log *slog.Logger) []nats.Option {
-	var t trouble
+// natsEvents log what becomes of a connection.
+type natsEvents struct {
+	config cfg.NATS
+	log    *slog.Logger
+	// nc is set once nats.Connect has returned; attempts may be made before.
+	nc      atomic.Pointer[nats.Conn]
+	trouble trouble
+}
+
+func (e *natsEvents) options() []nats.Option {
 	return []nats.Option{
-		nats.ConnectHandler(func(nc *nats.Conn) {
-			t.over()
-			log.Debug("connected to NATS", "server", nc.ConnectedUrlRedacted())
-		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) {
-			t.over()
-			log.Info("reconnected to NATS", "server", nc.ConnectedUrlRedacted())
-		}),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err == nil { // we closed it ourselves
-				log.Debug("disconnected from NATS")
-				return
-			}
-			log.Warn("lost the connection to NATS, trying again", "error", err)
-		}),
-		nats.ReconnectErrHandler(func(nc *nats.Conn, err error) {
-			if t.news(err) {
-				log.Warn("cannot reach NATS, trying again", "servers", servers(nc), "error", err)
-			}
-		}),
+		nats.ConnectHandler(func(nc *nats.Conn) { e.connected(nc, slog.LevelDebug) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { e.connected(nc, slog.LevelInfo) }),
+		nats.DisconnectErrHandler(e.disconnected),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { e.failed(err) }),
+		nats.CustomReconnectDelay(e.delay),
 		nats.LameDuckModeHandler(func(nc *nats.Conn) {
-			log.Info("the NATS server is about to stop, moving on", "server", nc.ConnectedUrlRedacted())
+			e.log.Info("the NATS server is about to stop, moving on", "server", nc.ConnectedUrlRedacted())
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			if isRefusal(err) && !t.news(err) {
-				return
-			}
-			attributes := []any{"error", err}
-			if sub != nil {
-				attributes = append(attributes, "subscription", sub.Subject)
-			}
-			log.Warn("NATS reports an error", attributes...)
-		}),
+		nats.ErrorHandler(e.reported),
 	}
 }
 
-func servers(nc *nats.Conn) []string {
-	shown := nc.Servers()
-	for i, server := range shown {
-		shown[i] = cfg.RedactURL(server)
+// connected is worth a line to everybody where it ends an outage.
+func (e *natsEvents) connected(nc *nats.Conn, level slog.Level) {
+	if e.trouble.over() {
+		level = slog.LevelInfo
 	}
-	return shown
+	e.log.Log(context.Background(), level, "connected to NATS", "server", nc.ConnectedUrlRedacted())
+}
+
+func (e *natsEvents) disconnected(_ *nats.Conn, err error) {
+	if err == nil { // we closed it ourselves
+		e.log.Debug("disconnected from NATS")
+		return
+	}
+	e.log.Warn("lost the connection to NATS, trying again", "error", err)
+}
+
+// failed is told of one attempt in vain.
+func (e *natsEvents) failed(err error) {
+	if e.trouble.news(err) {
+		e.log.Warn("no connection to NATS, trying again", "error", natsFault(e.config, err))
+	}
+}
+
+// delay is asked before each round of attempts. It also looks why the round before failed: of a refusal or a failed TLS
+// handshake before the first connection, nats.go calls no other handler.
+func (e *natsEvents) delay(int) time.Duration {
+	if nc := e.nc.Load(); nc != nil {
+		e.failed(nc.LastError())
+	}
+	return reconnectWait + rand.N(reconnectJitter) //nolint:gosec // no secret: it only spreads the clients
+}
+
+// reported is what the server complains of, and what overtaxes us.
+func (e *natsEvents) reported(_ *nats.Conn, sub *nats.Subscription, err error) {
+	switch {
+	case isRefusal(err):
+		e.failed(err)
+	case sub != nil:
+		e.log.Warn("NATS reports an error", "error", err, "subscription", sub.Subject)
+	default:
+		e.log.Warn("NATS reports an error", "error", err)
+	}
 }
 
 // trouble remembers the last reason of an outage: with a try every second, each reason is logged once.
@@ -73,8 +96,11 @@ func (t *trouble) news(err error) bool {
 	return true
 }
 
-func (t *trouble) over() {
+// over tells whether there was trouble.
+func (t *trouble) over() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	was := t.last != ""
 	t.last = ""
+	return was
 }

@@ -141,9 +141,21 @@ func (p *publishing) run(ctx context.Context, nc *nats.Conn, files []string, in 
 	group.Go(func() error { return s.collect(ctx) })
 	group.Go(func() error {
 		defer s.close()
-		return p.publish(ctx, s, documents(files, in))
+		return p.publish(ctx, s, documents(files, interruptible(ctx, in)))
 	})
 	return group.Wait()
+}
+
+// interruptible reads until ctx ends, even while nothing comes: a read of standard input cannot be called off, so the
+// goroutine that waits in it is left behind, to end with the process.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	reader, writer := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = writer.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(writer, in)
+		_ = writer.CloseWithError(err) // nil is the end of the input
+	}()
+	return reader
 }
 
 func (p *publishing) publish(ctx context.Context, s *sender, all func(func(document, error) bool)) error {

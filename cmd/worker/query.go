@@ -172,7 +172,8 @@ func showReply(out, notes io.Writer, endpoint, output string, msg *nats.Msg) err
 		return err
 	}
 	if n := msg.Header.Get(query.HeaderSkipped); n != "" {
-		fmt.Fprintf(notes, "left out, since not JSON: %s of the stored values\n", visible(n))
+		_, err := fmt.Fprintf(notes, "left out, since not JSON: %s of the stored values\n", visible(n))
+		return err
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func runWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 	if err != nil {
 		return err
 	}
-	return runChain(ctx, stopLimit, w.stages()...)
+	return w.run(ctx)
 }
 
 func runEmbedded(ctx context.Context, c cfg.Config, o embeddedOptions, log *slog.Logger, began time.Time) error {
@@ -75,7 +75,7 @@ func runEmbedded(ctx context.Context, c cfg.Config, o embeddedOptions, log *slog
 		return err
 	}
 	log.Info("embedded", "data", folder, "nats", c.NATS.URL, "redis", e.redis.name, "query", e.command("query get_jids"))
-	return runChain(ctx, stopLimit, w.stages(e.stages()...)...)
+	return w.run(ctx, e.stages()...)
 }
 
 // worker is what one process runs, wired together and not yet started.
@@ -111,7 +111,8 @@ func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 	if err = w.health.Listen(ctx); err != nil {
 		return nil, err
 	}
-	if w.nc, err = connectNATS(c.NATS, log); err != nil {
+	// A server that is not there yet is waited for, with the reason in /readyz: whoever starts all at once needs no order.
+	if w.nc, err = connectNATS(c.NATS, log, waitForNATS()); err != nil {
 		return nil, err
 	}
 	return w, w.build()
@@ -132,6 +133,17 @@ func (w *worker) build() (err error) {
 		return fmt.Errorf("set up the query service: %w", err)
 	}
 	return nil
+}
+
+// run lives until ctx ends, or until a part fails.
+func (w *worker) run(ctx context.Context, servers ...stage) error {
+	stopped := context.AfterFunc(ctx, func() { w.log.Info("stopping: what is held is written and settled first") })
+	defer stopped()
+	err := runChain(ctx, stopLimit, w.stages(servers...)...)
+	if err == nil {
+		w.log.Info("stopped")
+	}
+	return err
 }
 
 // stages is the order in which the worker stops, stated here once; it starts all of them together.

@@ -72,9 +72,7 @@ func (s screen) returns(out io.Writer, body []byte, withJID bool) error {
 		}
 		g.rows = append(g.rows, row)
 	}
-	g.write(out, s)
-	_, err = fmt.Fprintf(out, "%s: %s\n", counted(len(rows), "minion"), summary(count))
-	return err
+	return g.writeWith(out, s, counted(len(rows), "minion")+": "+summary(count))
 }
 
 // result is the cell that an eye looks for.
@@ -145,9 +143,7 @@ func (s screen) jobs(out io.Writer, body []byte) error {
 	if err != nil {
 		return err
 	}
-	g.write(out, s)
-	_, err = fmt.Fprintln(out, counted(len(g.rows), "job"))
-	return err
+	return g.writeWith(out, s, counted(len(g.rows), "job"))
 }
 
 func (s screen) minions(out io.Writer, body []byte) error {
@@ -160,10 +156,8 @@ func (s screen) minions(out io.Writer, body []byte) error {
 		return err
 	}
 	slices.Sort(ids)
-	for _, id := range ids {
-		fmt.Fprintln(out, id)
-	}
-	_, err = fmt.Fprintln(out, s.paint(faint, counted(len(ids), "minion")))
+	ids = append(ids, s.paint(faint, counted(len(ids), "minion")))
+	_, err = fmt.Fprintln(out, strings.Join(ids, "\n"))
 	return err
 }
 
@@ -177,8 +171,7 @@ func (s screen) members(out io.Writer, body []byte) error {
 	if err != nil {
 		return err
 	}
-	g.write(out, s)
-	return nil
+	return g.write(out, s)
 }
 
 // longestLine bounds a value before it is measured: a return may have megabytes.

@@ -32,7 +32,7 @@ web2        failed 2  boom ⏎ at line 2
 		{"last returns, in colour", "get_fun", `{"m": {"id": "m", "jid": "77", "fun": "f", "return": 1}}`, screen{colour: true}, `
 ~fMINION~p  ~fJID~p  ~fRESULT~p  ~fRETURN~p
 m       77   ~gok~p      1
-1 minion: 1 ok, 0 failed
+~f1 minion: 1 ok, 0 failed~p
 `},
 		{"jobs, newest first", "get_jids", `{"2": {"Function": ["a", "b"], "Arguments": [1.50], "Target": "*", "Target-type": "glob", "User": "root", "StartTime": ""}, ` +
 			`"1": {"Function": "f", "Arguments": [], "Target": ["x"], "Target-type": "list", "User": "sudo_a", "StartTime": "2026, Nov 20 08:01:02.123456"}}`, screen{}, `

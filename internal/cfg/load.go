@@ -112,11 +112,11 @@ func flat(err error) []error {
 	if err == nil {
 		return nil
 	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
 		return []error{err}
 	}
-	// Errorf with several %w looks the same, but is one sentence.
+	// A sentence around joined errors, or one with several %w, stays one.
 	if errors.Join(joined.Unwrap()...).Error() != err.Error() {
 		return []error{err}
 	}

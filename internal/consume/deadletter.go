@@ -143,16 +143,12 @@ func (l *letters) send(ctx context.Context, d *letter) error {
 	return nil
 }
 
-// compose copies the original under the headers that tell why it is here. The server's own headers are renamed: a
-// copied Nats-Expected-Stream or Nats-Msg-Id would make the letter itself fail.
+// compose copies the original under the headers that tell why it is here.
 func (l *letters) compose(d *letter) *nats.Msg {
 	m := nats.NewMsg(l.subjects.Dead(d.reason.Reason))
 	m.Data = d.delivery.msg.Data
 	for name, values := range d.delivery.msg.Header {
-		if strings.HasPrefix(strings.ToLower(name), "nats-") {
-			name = "Returnd-Orig-" + name
-		}
-		m.Header[name] = values
+		m.Header[safeName(name)] = values
 	}
 	m.Header.Set("Returnd-Reason", string(d.reason.Reason))
 	m.Header.Set("Returnd-Detail", d.reason.Detail)
@@ -160,6 +156,16 @@ func (l *letters) compose(d *letter) *nats.Msg {
 	m.Header.Set("Returnd-Stream-Seq", strconv.FormatUint(d.delivery.sequence, 10))
 	m.Header.Set("Returnd-Time", d.delivery.published.UTC().Format(time.RFC3339Nano))
 	return m
+}
+
+// safeName renames the server's own headers: a copied Nats-Expected-Stream or Nats-Msg-Id would make the letter itself
+// fail, a copied Status make its readers take it for a message of the server.
+func safeName(name string) string {
+	switch lower := strings.ToLower(name); {
+	case strings.HasPrefix(lower, "nats-"), strings.HasPrefix(lower, "returnd-"), lower == "status", lower == "description":
+		return "Returnd-Orig-" + name
+	}
+	return name
 }
 
 // letterSlack is what a header block takes beyond names and values, the message id included.

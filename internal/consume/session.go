@@ -99,15 +99,23 @@ func (c *Consumer) openLanes(gone chan<- struct{}) ([]*lane, error) {
 
 // closeLanes stops asking and waits for what has been sent already.
 func closeLanes(lanes []*lane) {
+	limit := time.After(time.Second)
+	drained := make(chan struct{}, len(lanes))
+	waiting := 0
 	for _, l := range lanes {
-		drained := make(chan struct{})
-		l.sub.SetClosedHandler(func(string) { close(drained) })
+		l.sub.SetClosedHandler(func(string) { drained <- struct{}{} })
 		if l.sub.Drain() == nil {
-			select {
-			case <-drained:
-			case <-time.After(time.Second):
-			}
+			waiting++
 		}
+	}
+	for ; waiting > 0; waiting-- {
+		select {
+		case <-drained:
+		case <-limit: // the server is away: what it has sent will come again
+			waiting = 1
+		}
+	}
+	for _, l := range lanes {
 		l.lost()
 	}
 }

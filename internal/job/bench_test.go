@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 )
 
 // payloads are returns as Python writes them, of the three sizes that the targets name.
@@ -65,5 +66,27 @@ func BenchmarkParseReturn(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func BenchmarkParseLoad(b *testing.B) {
+	body := []byte(`{"cmd": "publish", "tgt": "*", "fun": "test.ping", "arg": [], "key": "8f7sJ+K2mEo5+example+not+a+key==", "tgt_type": "glob", ` +
+		`"ret": "", "jid": "20261120080000007919", "kwargs": {"delimiter": ":", "show_timeout": true, "show_jid": false}, "user": "root", "Minions": ["a", "b"]}`)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if _, err := ParseLoad("20261120080000007919", body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRankOf(b *testing.B) {
+	reference := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !RankOf("20261120080000007919", reference).Timed() {
+			b.Fatal("not timed")
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -100,10 +99,4 @@ func digits(s string) bool {
 		}
 	}
 	return true
-}
-
-// firstSegment is what stands before the first colon, or all.
-func firstSegment(s string) string {
-	segment, _, _ := strings.Cut(s, ":")
-	return segment
 }

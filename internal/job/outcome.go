@@ -9,17 +9,21 @@ func (f *fields) failed() bool {
 
 // anyValue asks of a value, or of each member of it if it is an object or a list.
 func anyValue(value []byte, is func(value []byte) bool) bool {
-	found := false
-	each := func(value []byte) error {
-		found = found || is(value)
-		return nil
+	if len(value) == 0 {
+		return false
 	}
-	switch {
-	case len(value) == 0:
-	case value[0] == '{':
-		_ = Members(value, func(_ string, value []byte) error { return each(value) })
-	case value[0] == '[':
-		_ = Elements(value, each)
+	found := false
+	switch value[0] {
+	case '{':
+		_ = Members(value, func(_ string, member []byte) error {
+			found = found || is(member)
+			return nil
+		})
+	case '[':
+		_ = Elements(value, func(element []byte) error {
+			found = found || is(element)
+			return nil
+		})
 	default:
 		found = is(value)
 	}

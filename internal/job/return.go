@@ -1,5 +1,7 @@
 package job
 
+import "strings"
+
 // NoDB is the DB of a return that asks for none.
 const NoDB = -1
 
@@ -44,7 +46,7 @@ func ParseReturn(body []byte) (Return, error) {
 // HasPointer tells whether the return moves its minion's pointer. With the ids "ret" and "load", or such a word before a colon,
 // the pointer would land on a job's key.
 func (r *Return) HasPointer() bool {
-	segment := firstSegment(r.Minion)
+	segment, _, _ := strings.Cut(r.Minion, ":")
 	return segment != "ret" && segment != "load"
 }
 

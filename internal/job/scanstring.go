@@ -16,7 +16,7 @@ const (
 // beyond ASCII was seen.
 func scanString(data []byte, i int) (int, fault) {
 	start, seen := i, uint64(0)
-	for i+8 <= len(data) {
+	for i >= 0 && i <= len(data)-8 { // in this form the compiler drops its own checks
 		word := binary.LittleEndian.Uint64(data[i:])
 		seen |= word
 		stops := stopBytes(word)

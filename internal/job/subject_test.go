@@ -1,6 +1,7 @@
 package job
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +52,20 @@ func TestEncode(t *testing.T) {
 				t.Errorf("minion: got %s, want %s", got, test.minion)
 			}
 		})
+	}
+}
+
+// TestStays compares the bits with the list that the documentation gives.
+func TestStays(t *testing.T) {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:@=+~,"
+	for c := range 256 {
+		want := strings.IndexByte(plain, byte(c)) >= 0
+		if got := stays(byte(c), true); got != want {
+			t.Errorf("byte %d: got %v, want %v", c, got, want)
+		}
+		if got := stays(byte(c), false); got != (want || c == '.') {
+			t.Errorf("byte %d where dots stay: got %v", c, got)
+		}
 	}
 }
 

@@ -61,15 +61,21 @@ func encode(s string, dots bool) string {
 	return string(out)
 }
 
+// The bytes that stay, one bit each: those below 64, and those from 64 to 127. Each subject is checked against them twice.
+const (
+	plainLow  = 0x3ff<<'0' | 1<<'-' | 1<<':' | 1<<'=' | 1<<'+' | 1<<','
+	plainHigh = 0x3ffffff<<('A'-64) | 0x3ffffff<<('a'-64) | 1<<('_'-64) | 1<<('@'-64) | 1<<('~'-64)
+)
+
 // stays tells whether a byte needs no encoding; dots says that a dot does.
 func stays(c byte, dots bool) bool {
 	switch {
-	case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
-		return true
 	case c == '.':
 		return !dots
+	case c < 64:
+		return uint64(plainLow)>>c&1 != 0
 	default:
-		return strings.IndexByte("_-:@=+~,", c) >= 0
+		return c < 128 && uint64(plainHigh)>>(c-64)&1 != 0
 	}
 }
 

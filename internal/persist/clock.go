@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -13,15 +14,25 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 
 func (c *clock) observe(server time.Time) { c.ahead.Store(int64(time.Until(server))) }
 
+// lateMargin is how near its end a job already counts as late: its returns may be gone by the time of the write.
+const lateMargin = time.Minute
+
 // expiry is when a job that started at start is to be gone, in Unix seconds; 0 is never. A job whose time has passed
-// already is kept for a short while from now.
-func (s *Store) expiry(start, now time.Time) int64 {
+// already is kept for a short while from now. late tells that the job's keys may be gone, in part, already.
+func (s *Store) expiry(start, now time.Time) (at int64, late bool) {
 	if s.keep == 0 {
-		return 0
+		return 0, false
 	}
-	at := start.Unix() + int64(s.keep/time.Second)
+	at = start.Unix() + int64(s.keep/time.Second)
+	late = at <= now.Add(lateMargin).Unix()
 	if at <= now.Unix() {
 		at = now.Unix() + int64(min(s.late, s.keep)/time.Second)
 	}
-	return at
+	return at, late
+}
+
+// expiryText is expiry as the scripts take it.
+func (s *Store) expiryText(start, now time.Time) string {
+	at, _ := s.expiry(start, now)
+	return strconv.FormatInt(at, 10)
 }

@@ -1,13 +1,15 @@
 package persist
 
+import "github.com/redis/go-redis/v9"
+
 // scriptsMissing tells whether the server refused the scripts' digests.
 func (p *plan) scriptsMissing() bool {
-	for _, cmd := range p.pointerScripts {
-		if missing(cmd.Err()) {
+	for i := range p.groups {
+		if missing(p.groups[i].script.Err()) {
 			return true
 		}
 	}
-	for _, cmd := range p.historyScripts {
+	for _, cmd := range p.pointerScripts {
 		if missing(cmd.Err()) {
 			return true
 		}
@@ -17,17 +19,20 @@ func (p *plan) scriptsMissing() bool {
 
 // collect gives each entry the first error among the commands it depends on.
 func (p *plan) collect(errs []error) {
-	p.errs = errs
-	for i := range errs {
-		errs[i] = nil
+	clear(errs)
+	fail := func(position int32, err error) {
+		if e := p.returns[position]; errs[e] == nil {
+			errs[e] = err
+		}
 	}
-	p.collectJobs()
-	p.collectPointers()
-	p.collectHistory()
+	for i := range p.groups {
+		p.collectGroup(&p.groups[i], fail)
+	}
+	p.collectPointers(fail)
 	for _, s := range p.shared {
 		if err := shared(classify(s.cmd.Err(), s.key)); err != nil {
-			for pos := range p.returns {
-				p.fail(pos, err)
+			for position := range p.returns {
+				fail(int32(position), err)
 			}
 		}
 	}
@@ -38,54 +43,44 @@ func (p *plan) collect(errs []error) {
 	}
 }
 
-// fail notes an error of the return at a position, unless it has one already.
-func (p *plan) fail(pos int, err error) {
-	if e := p.returns[pos]; err != nil && p.errs[e] == nil {
-		p.errs[e] = err
+func (p *plan) collectGroup(g *group, fail func(position int32, err error)) {
+	list, err := g.script.Slice()
+	if err != nil || len(list) == 0 {
+		err = classify(err, g.key)
+		for _, position := range g.members {
+			fail(position, err)
+		}
+		return
+	}
+	fresh, _ := list[0].(int64)
+	p.repeated += len(g.members) - int(fresh)
+	scriptFailures(list[1:], histPrefix, func(i int, err error) { fail(g.members[i], err) })
+}
+
+func (p *plan) collectPointers(fail func(position int32, err error)) {
+	failed := map[int32]error{}
+	for c, cmd := range p.pointerScripts {
+		p.pointerFailures(cmd, c*p.target.perScript, failed)
+	}
+	if len(failed) == 0 {
+		return
+	}
+	for position, at := range p.pointerOf {
+		if err := failed[at]; err != nil {
+			fail(int32(position), err)
+		}
 	}
 }
 
-func (p *plan) collectJobs() {
-	failed := make(map[int32]error)
-	for i := range p.jobs {
-		w := &p.jobs[i]
-		err := classify(w.set.Err(), w.key)
-		if err == nil && w.expire != nil {
-			err = classify(w.expire.Err(), w.key)
-		}
-		if err != nil {
+// pointerFailures notes the errors of one script call over the pointers from a position on.
+func (p *plan) pointerFailures(cmd *redis.Cmd, from int, failed map[int32]error) {
+	list, err := cmd.Slice()
+	if err != nil {
+		err = classify(err, "")
+		for i := from; i < min(from+p.target.perScript, len(p.pointers)); i++ {
 			failed[int32(i)] = err
 		}
-	}
-	if len(failed) == 0 {
 		return
 	}
-	for pos, at := range p.jobOf {
-		p.fail(pos, failed[at])
-	}
-}
-
-func (p *plan) collectPointers() {
-	failed := make(map[int32]error)
-	for c, cmd := range p.pointerScripts {
-		from := c * p.target.perScript
-		size := min(p.target.perScript, len(p.pointers)-from)
-		scriptFailures(cmd, size, "", func(i int, err error) { failed[int32(from+i)] = err })
-	}
-	if len(failed) == 0 {
-		return
-	}
-	for pos, at := range p.pointerOf {
-		if at >= 0 {
-			p.fail(pos, failed[at])
-		}
-	}
-}
-
-func (p *plan) collectHistory() {
-	for c, cmd := range p.historyScripts {
-		from := c * p.target.perScript
-		size := min(p.target.perScript, len(p.returns)-from)
-		scriptFailures(cmd, size, histPrefix, func(i int, err error) { p.fail(from+i, err) })
-	}
+	scriptFailures(list, "", func(i int, err error) { failed[int32(from+i)] = err })
 }

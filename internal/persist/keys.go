@@ -25,11 +25,6 @@ func jobKey(jid string) string  { return jobPrefix + jid }
 
 func pointerKey(minion, fun string) string { return minion + ":" + fun }
 
-func historyKey(minion string) string { return histPrefix + minion }
-
-// historyEntry is what a history list holds for one job.
-func historyEntry(jid, fun string) string { return jid + "\t" + fun }
-
 // hasPointer is false for ids whose pointer key would land on a job's key.
 func hasPointer(minion string) bool {
 	r := job.Return{Minion: minion}

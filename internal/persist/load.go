@@ -62,7 +62,7 @@ func (p *plan) addLoad(i int, e *job.Entry) {
 // queueLoads notes the expected minions and reads what is there.
 func (p *plan) queueLoads(ctx context.Context, pipe redis.Pipeliner) {
 	for _, l := range p.loads {
-		l.expiry = strconv.FormatInt(p.store.expiry(l.start, p.now), 10)
+		l.expiry = p.store.expiryText(l.start, p.now)
 		l.queue(ctx, pipe)
 	}
 }
@@ -229,7 +229,7 @@ func (s *Store) SaveMinions(ctx context.Context, _, jid string, minions []string
 	}
 	now := s.clock.now()
 	l := &loadWrite{jid: jid, minions: union(nil, minions), start: job.Start(jid, now)}
-	l.expiry = strconv.FormatInt(s.expiry(l.start, now), 10)
+	l.expiry = s.expiryText(l.start, now)
 	pipe := t.writer.Pipeline()
 	l.queue(ctx, pipe)
 	_, _ = pipe.Exec(ctx)
@@ -249,7 +249,7 @@ func (s *Store) Reserve(ctx context.Context, _, jid string) (bool, error) {
 	now := s.clock.now()
 	pipe := t.writer.Pipeline()
 	taken := pipe.HSetNX(ctx, jobKey(jid), fieldTaken, strconv.FormatInt(now.Unix(), 10))
-	if at := s.expiry(job.Start(jid, now), now); at != 0 {
+	if at, _ := s.expiry(job.Start(jid, now), now); at != 0 {
 		pipe.Do(ctx, "expireat", jobKey(jid), at, "lt")
 	}
 	inUse := pipe.Exists(ctx, loadKey(jid))

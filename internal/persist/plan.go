@@ -15,48 +15,46 @@ type plan struct {
 	store   *Store
 	target  *target
 	entries []job.Entry
-	errs    []error
+	now     time.Time
 
-	returns   []int32    // the entries that are returns
-	jobs      []jobWrite // one for each jid among them
-	jobOf     []int32    // by position in returns
-	pointers  []pointer  // the greatest of each minion and function
-	pointerOf []int32    // by position in returns; -1 is none
-	minions   []*string  // each once
-	seen      []string   // by position in minions: start of the newest job, as a score
-	minionOf  map[string]int32
-	newest    []int64 // by position in minions: Unix microseconds
+	returns   []int32          // the entries that are returns
+	groups    []group          // returns of one job and function, a bounded number together
+	groupOf   []int32          // by position in returns
+	pointers  []pointer        // the greatest of each minion and function
+	pointerOf []int32          // by position in returns; -1 is none
+	minions   []*string        // each once
+	minionOf  map[string]int32 // its position in minions
+	newest    []int64          // by position in minions: hour of the newest start, Unix microseconds
 	loads     []*loadWrite
 
-	shared         []shared1
+	shared         []sharedWrite
 	pointerScripts []*redis.Cmd
-	historyScripts []*redis.Cmd
 
-	withoutPointer, unknownProfiles int
-	text                            slab
-	now, reference                  time.Time
+	repeated, withoutPointer, unknownProfiles int
+	text                                      slab
 }
 
-// jobWrite is one HSET and one expiry.
-type jobWrite struct {
-	jid, key, expiry string
-	start            time.Time
-	fields           int
-	args             []any
-	set, expire      *redis.IntCmd
+// group is what one call of the store script writes.
+type group struct {
+	jid, key, entry string
+	start           time.Time
+	expiry          string
+	late            bool
+	members         []int32 // positions in returns
+	bytes           int
+	script          *redis.Cmd
 }
 
-// repeated tells that some of the job's returns were in Redis before.
-func (w *jobWrite) repeated() bool { return w.set.Err() == nil && w.set.Val() < int64(w.fields) }
+func (g *group) full() bool { return len(g.members) >= keysPerScript || g.bytes >= bytesPerScript }
 
 type pointer struct {
 	key, jid string
 	rank     job.Rank
-	job      int32
+	group    int32
 }
 
-// shared1 is a command on a key that all returns share.
-type shared1 struct {
+// sharedWrite is a command on a key that all returns share.
+type sharedWrite struct {
 	cmd redis.Cmder
 	key string
 }
@@ -79,31 +77,32 @@ func newPlan(s *Store, t *target, entries []job.Entry) *plan {
 	n := len(entries)
 	p := &plan{
 		store: s, target: t, entries: entries, now: s.clock.now(),
-		returns: make([]int32, 0, n), jobOf: make([]int32, 0, n), pointerOf: make([]int32, 0, n),
-		jobs: make([]jobWrite, 0, 64), pointers: make([]pointer, 0, n),
+		returns: make([]int32, 0, n), groupOf: make([]int32, 0, n), pointerOf: make([]int32, 0, n),
+		groups: make([]group, 0, 64), pointers: make([]pointer, 0, n),
 		minions: make([]*string, 0, n), newest: make([]int64, 0, n), minionOf: make(map[string]int32, n),
 	}
-	jobs, pointers := make(map[string]int32, 64), make(map[string]int32, n)
+	groups, pointers := make(map[string]int32, 64), make(map[string]int32, n)
 	for i := range entries {
 		e := &entries[i]
 		if e.Load != nil {
 			p.addLoad(i, e)
 			continue
 		}
-		p.addReturn(int32(i), e, jobs, pointers)
+		p.addReturn(int32(i), e, groups, pointers)
 	}
-	for i := range p.jobs {
-		w := &p.jobs[i]
-		w.expiry = strconv.FormatInt(s.expiry(w.start, p.now), 10)
+	for i := range p.groups {
+		g := &p.groups[i]
+		at, late := s.expiry(g.start, p.now)
+		g.expiry, g.late = strconv.FormatInt(at, 10), late
 	}
 	return p
 }
 
-func (p *plan) addReturn(i int32, e *job.Entry, jobs, pointers map[string]int32) {
+func (p *plan) addReturn(i int32, e *job.Entry, groups, pointers map[string]int32) {
 	r := &e.Return
 	start := e.Start()
 	p.returns = append(p.returns, i)
-	p.jobOf = append(p.jobOf, p.addJob(jobs, r.JID, start))
+	p.groupOf = append(p.groupOf, p.addToGroup(groups, r, start))
 	p.addMinion(r, start)
 	p.pointerOf = append(p.pointerOf, p.addPointer(pointers, e))
 	if r.Profile != "" {
@@ -111,26 +110,32 @@ func (p *plan) addReturn(i int32, e *job.Entry, jobs, pointers map[string]int32)
 	}
 }
 
-// addJob finds the job's write, anchored at the earliest start that any of its returns gives.
-func (p *plan) addJob(jobs map[string]int32, jid string, start time.Time) int32 {
-	if last := len(p.jobs) - 1; last >= 0 && p.jobs[last].jid == jid {
-		p.jobs[last].add(start)
-		return int32(last)
+// addToGroup finds the group of a return, anchored at the earliest start that any of its returns gives.
+func (p *plan) addToGroup(groups map[string]int32, r *job.Return, start time.Time) int32 {
+	at := int32(len(p.groups)) - 1
+	if at < 0 || !p.groups[at].takes(r) {
+		entry := p.text.join(r.JID, "\t", r.Fun)
+		var known bool
+		if at, known = groups[entry]; !known || p.groups[at].full() {
+			at = int32(len(p.groups))
+			groups[entry] = at
+			p.groups = append(p.groups, group{jid: r.JID, key: p.text.join(retPrefix, r.JID), entry: entry, start: start})
+		}
 	}
-	at, ok := jobs[jid]
-	if !ok {
-		at = int32(len(p.jobs))
-		jobs[jid] = at
-		p.jobs = append(p.jobs, jobWrite{jid: jid, key: p.text.join(retPrefix, jid), start: start})
-	}
-	p.jobs[at].add(start)
+	p.groups[at].add(int32(len(p.returns))-1, r, start)
 	return at
 }
 
-func (w *jobWrite) add(start time.Time) {
-	w.fields++
-	if start.Before(w.start) {
-		w.start = start
+// takes tells that a return belongs here, and still fits. The entry ends with the function.
+func (g *group) takes(r *job.Return) bool {
+	return g.jid == r.JID && g.entry[len(g.jid)+1:] == r.Fun && !g.full()
+}
+
+func (g *group) add(position int32, r *job.Return, start time.Time) {
+	g.members = append(g.members, position)
+	g.bytes += len(r.Body)
+	if start.Before(g.start) {
+		g.start = start
 	}
 }
 
@@ -155,7 +160,7 @@ func (p *plan) addPointer(pointers map[string]int32, e *job.Entry) int32 {
 	}
 	c := pointer{
 		key: p.text.join(r.Minion, ":", r.Fun), jid: r.JID,
-		rank: job.RankOf(r.JID, e.Published), job: p.jobOf[len(p.jobOf)-1],
+		rank: job.RankOf(r.JID, e.Published), group: p.groupOf[len(p.groupOf)-1],
 	}
 	at, ok := pointers[c.key]
 	if !ok {

@@ -10,9 +10,13 @@ import (
 	"returnd/internal/job"
 )
 
-// keysPerScript is how many keys a script handles in one call on a single server: 256 hold Redis for 4-9 ms at the
-// very most, and one call's overhead is shared by all of them.
-const keysPerScript = 256
+const (
+	// keysPerScript is how many keys a script handles in one call on a single server: 256 hold Redis for a few
+	// milliseconds at the very most, and one call's overhead is shared by all of them.
+	keysPerScript = 256
+	// bytesPerScript bounds what one call has to copy.
+	bytesPerScript = 512 << 10
+)
 
 // queueReturns puts the returns' commands into the pipeline: what is read back first comes first, so that whoever
 // sees a pointer finds the return.
@@ -20,37 +24,35 @@ func (p *plan) queueReturns(ctx context.Context, pipe redis.Pipeliner) {
 	if len(p.returns) == 0 {
 		return
 	}
-	p.queueJobs(ctx, pipe)
+	p.queueGroups(ctx, pipe)
 	p.queueMinions(ctx, pipe)
 	p.queuePointers(ctx, pipe)
-	p.queueHistory(ctx, pipe)
 }
 
-func (p *plan) queueJobs(ctx context.Context, pipe redis.Pipeliner) {
-	bodies := make([]string, len(p.returns))
-	args := make([]any, 0, 2*len(p.returns)+2*len(p.jobs))
-	for i := range p.jobs {
-		w := &p.jobs[i]
-		size := 2 + 2*w.fields
-		args = args[:len(args)+size]
-		w.args = args[len(args)-size : len(args)-size+2 : len(args)]
-		w.args[0], w.args[1] = "hset", &w.key
-	}
-	for pos, e := range p.returns {
-		r, w := &p.entries[e].Return, &p.jobs[p.jobOf[pos]]
-		bodies[pos] = text(r.Body)
-		w.args = append(w.args, &r.Minion, &bodies[pos])
-	}
-	for i := range p.jobs {
-		w := &p.jobs[i]
-		w.set = redis.NewIntCmd(ctx, w.args...)
-		_ = pipe.Process(ctx, w.set)
-		if w.expiry != "0" {
-			w.expire = redis.NewIntCmd(ctx, "expireat", &w.key, &w.expiry, "lt")
-			_ = pipe.Process(ctx, w.expire)
+func (p *plan) queueGroups(ctx context.Context, pipe redis.Pipeliner) {
+	limit := p.store.cfg.History.Limit
+	longest, last := strconv.Itoa(limit+limit/4+8), strconv.Itoa(limit+limit/8+3)
+	texts := make([]string, 2*len(p.returns)) // history key and body of each return
+	for i := range p.groups {
+		g := &p.groups[i]
+		args := make([]any, 0, 9+3*len(g.members))
+		args = append(args, "evalsha", p.store.scripts.store.Hash(), 1+len(g.members), &g.key)
+		for _, pos := range g.members {
+			key := &texts[2*pos]
+			*key = p.text.join(histPrefix, p.returnAt(pos).Minion)
+			args = append(args, key)
 		}
+		args = append(args, &g.expiry, flag(g.late), &longest, &last, &g.entry)
+		for _, pos := range g.members {
+			r, body := p.returnAt(pos), &texts[2*pos+1]
+			*body = text(r.Body)
+			args = append(args, &r.Minion, body)
+		}
+		g.script = script(ctx, pipe, args)
 	}
 }
+
+func (p *plan) returnAt(position int32) *job.Return { return &p.entries[p.returns[position]].Return }
 
 func (p *plan) queueMinions(ctx context.Context, pipe redis.Pipeliner) {
 	add := make([]any, 0, 2+len(p.minions))
@@ -72,7 +74,7 @@ func (p *plan) queueMinions(ctx context.Context, pipe redis.Pipeliner) {
 }
 
 func (p *plan) queueShared(ctx context.Context, pipe redis.Pipeliner, cmd redis.Cmder, key string) {
-	p.shared = append(p.shared, shared1{cmd, key})
+	p.shared = append(p.shared, sharedWrite{cmd, key})
 	_ = pipe.Process(ctx, cmd)
 }
 
@@ -88,32 +90,9 @@ func (p *plan) queuePointers(ctx context.Context, pipe redis.Pipeliner) {
 		args = append(args, &horizon)
 		for i := range chunk {
 			c := &chunk[i]
-			args = append(args, &c.jid, flag(c.rank.Timed()), &p.jobs[c.job].expiry)
+			args = append(args, &c.jid, flag(c.rank.Timed()), &p.groups[c.group].expiry)
 		}
 		p.pointerScripts = append(p.pointerScripts, script(ctx, pipe, args))
-	}
-}
-
-func (p *plan) queueHistory(ctx context.Context, pipe redis.Pipeliner) {
-	limit := p.store.cfg.History.Limit
-	longest, last := strconv.Itoa(limit+limit/4+8), strconv.Itoa(limit+limit/8+3)
-	texts := make([]string, 2*len(p.returns))
-	for from := 0; from < len(p.returns); from += p.target.perScript {
-		chunk := p.returns[from:min(from+p.target.perScript, len(p.returns))]
-		args := make([]any, 0, 5+3*len(chunk))
-		args = append(args, "evalsha", p.store.scripts.history.Hash(), len(chunk))
-		for i, e := range chunk {
-			key := &texts[2*(from+i)]
-			*key = p.text.join(histPrefix, p.entries[e].Return.Minion)
-			args = append(args, key)
-		}
-		args = append(args, &longest, &last)
-		for i, e := range chunk {
-			r, entry := &p.entries[e].Return, &texts[2*(from+i)+1]
-			*entry = p.text.join(r.JID, "\t", r.Fun)
-			args = append(args, entry, &p.jobs[p.jobOf[from+i]].expiry)
-		}
-		p.historyScripts = append(p.historyScripts, script(ctx, pipe, args))
 	}
 }
 

@@ -98,41 +98,14 @@ func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, e
 		lost = s.finishLoads(ctx, t, p.loads)
 	}
 	p.collect(errs)
-	if !lost {
-		s.mendRepeated(ctx, t, p)
-	}
 	s.count(ctx, p)
 	return lost
 }
 
-// mendRepeated looks after returns that were in Redis before: the same job may stand in the history under another
-// function, where an earlier return of it had another body.
-func (s *Store) mendRepeated(ctx context.Context, t *target, p *plan) {
-	pipe := t.writer.Pipeline()
-	var cmds []*redis.Cmd
-	var owners []int32
-	for pos, e := range p.returns {
-		if w := &p.jobs[p.jobOf[pos]]; !w.repeated() {
-			continue
-		}
-		r := &p.entries[e].Return
-		s.metrics.repeated.Add(ctx, 1)
-		cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, historyKey(r.Minion), historyEntry(r.JID, r.Fun), r.JID+"\t")
-		_ = pipe.Process(ctx, cmd)
-		cmds, owners = append(cmds, cmd), append(owners, e)
-	}
-	if len(cmds) == 0 {
-		return
-	}
-	_, _ = pipe.Exec(ctx)
-	for i, cmd := range cmds {
-		if err := classify(cmd.Err(), histPrefix); err != nil && p.errs[owners[i]] == nil {
-			p.errs[owners[i]] = err
-		}
-	}
-}
-
 func (s *Store) count(ctx context.Context, p *plan) {
+	if p.repeated > 0 {
+		s.metrics.repeated.Add(ctx, int64(p.repeated))
+	}
 	if p.withoutPointer > 0 {
 		s.metrics.noPointer.Add(ctx, int64(p.withoutPointer))
 	}

@@ -11,17 +11,17 @@ type entry struct {
 	fun, arg, target, kind, user, meta, kwargs []byte
 }
 
-// parseEntry reads a load. The entry is keyed by the load's own jid, as in Salt; where that is missing or no jid,
+// parseEntry reads a load, if it is one. The entry is keyed by the load's own jid, as in Salt; where that is missing or no jid,
 // which breaks Salt's whole list, by the key's.
-func parseEntry(jid string, load []byte) (entry, error) {
+func parseEntry(jid string, load []byte) (entry, bool) {
 	e := entry{jid: jid}
-	if err := job.Members(load, e.take); err != nil {
-		return e, err
+	if job.Members(load, e.take) != nil {
+		return e, false
 	}
 	if e.meta == nil && e.kwargs != nil {
 		e.meta = metadata(e.kwargs)
 	}
-	return e, job.CheckJID(e.jid)
+	return e, job.CheckJID(e.jid) == nil
 }
 
 // take keeps a member; of a name given twice the last counts, as in Python.

@@ -69,8 +69,8 @@ func (s *Service) getJIDs(ctx context.Context, in *request, out *reply) error {
 	out.open('{')
 	defer out.close('}')
 	return s.store.Jobs(ctx, profile, func(jid string, load []byte) error {
-		e, err := parseEntry(jid, load)
-		if err != nil || seen[e.jid] {
+		e, ok := parseEntry(jid, load)
+		if !ok || seen[e.jid] {
 			out.skipped++
 			return nil
 		}

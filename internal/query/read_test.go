@@ -42,20 +42,26 @@ func TestReads(t *testing.T) {
 		name, endpoint, request string
 		want                    answer
 	}{
-		{"returns of a job", "get_jid", `{"jid": "` + jid + `"}`,
-			ok(`{"web1": {"return": 1.50, "big": 123456789012345678901234567890}, "a\"b": {"return":"ü"}}`)},
+		{
+			"returns of a job", "get_jid", `{"jid": "` + jid + `"}`,
+			ok(`{"web1": {"return": 1.50, "big": 123456789012345678901234567890}, "a\"b": {"return":"ü"}}`),
+		},
 		{"a job's number as its text", "get_jid", `{"jid": 12345, "profile": "other"}`, ok(`{"m1": 1}`)},
 		{"no such job", "get_jid", `{"jid": "none"}`, ok(`{}`)},
-		{"foreign values", "get_jid", `{"jid": "odd"}`,
-			answer{Code: codeOK, Body: `{"m1": {"return": null, "s": "NaN", "i": [null, null]}, "m3": true}`, Skipped: "2"}},
+		{
+			"foreign values", "get_jid", `{"jid": "odd"}`,
+			answer{Code: codeOK, Body: `{"m1": {"return": null, "s": "NaN", "i": [null, null]}, "m3": true}`, Skipped: "2"},
+		},
 		{"a load", "get_load", `{"jid": "` + jid + `"}`, ok(`{"fun": "test.ping", "n": 1e400, "Minions": ["a"]}`)},
 		{"a load with NaN", "get_load", `{"jid": "nan"}`, ok(`{"metadata": {"x": null}}`)},
 		{"a load that is no JSON", "get_load", `{"jid": "bad"}`, answer{Code: codeOK, Body: `{}`, Skipped: "1"}},
 		{"a load that is no object", "get_load", `{"jid": "array"}`, ok(`[1]`)},
 		{"no such load", "get_load", `{"jid": "none"}`, ok(`{}`)},
 		{"last returns", "get_fun", `{"fun": "test.ping"}`, ok(`{"web1": {"return": true}}`)},
-		{"last returns of a compound command", "get_fun", `{"fun": ["test.ping", "cmd.run"]}`,
-			answer{Code: codeOK, Body: `{"web2": {"return": {}}}`, Skipped: "1"}},
+		{
+			"last returns of a compound command", "get_fun", `{"fun": ["test.ping", "cmd.run"]}`,
+			answer{Code: codeOK, Body: `{"web2": {"return": {}}}`, Skipped: "1"},
+		},
 		{"no such function", "get_fun", `{"fun": "no.such"}`, ok(`{}`)},
 		{"minions", "get_minions", `{}`, answer{Code: codeOK, Body: `["web1", "a b"]`, Skipped: "1"}},
 		{"jobs", "get_jids", ``, answer{Code: codeOK, Skipped: "1", Body: `{"` + jid + `": {"Function": "test.ping", "Arguments": [1.0], "Target": "*", ` +

@@ -50,7 +50,7 @@ func (r *reply) stored(name string, raw []byte) error {
 	if !r.fits(len(name) + len(raw)/2) { // a lower bound: Infinity shrinks to null. Spares checking what cannot fit
 		return r.tooLarge()
 	}
-	if !utf8.ValidString(name) || job.Validate(raw) != nil {
+	if readable := utf8.ValidString(name) && job.Validate(raw) == nil; !readable {
 		r.skipped++
 		return nil
 	}

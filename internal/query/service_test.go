@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +182,7 @@ func TestDrainAnswersWhatIsBeingWorkedOn(t *testing.T) {
 	if diff := cmp.Diff(ok("[]"), <-first); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-	if _, err := r.caller.Request("salt.returner.get_minions", nil, time.Second); err != nats.ErrNoResponders { //nolint:errorlint // as nats gives it
+	if _, err := r.caller.Request("salt.returner.get_minions", nil, time.Second); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("after Run: %v, want no responders", err)
 	}
 }

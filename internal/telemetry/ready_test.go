@@ -27,7 +27,9 @@ func TestReadyz(t *testing.T) {
 		{"no checks", nil, http.StatusOK, readiness{true, map[string]string{}}},
 		{"ready", []Check{{"nats", ready}, {"redis", ready}}, http.StatusOK, readiness{true, map[string]string{"nats": "ok", "redis": "ok"}}},
 		{
-			"one is not", []Check{{"nats", ready}, {"redis", broken}}, http.StatusServiceUnavailable,
+			"one is not",
+			[]Check{{"nats", ready}, {"redis", broken}},
+			http.StatusServiceUnavailable,
 			readiness{false, map[string]string{"nats": "ok", "redis": "redis: NOAUTH; set redis.password_file"}},
 		},
 	}

@@ -82,8 +82,14 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve on http.addr %s: %w", s.addr, err)
 	case <-ctx.Done():
 	}
-	err := shutdown(ctx, server)
-	<-served
+	return errors.Join(shutdown(ctx, server), unlessClosed(<-served))
+}
+
+// unlessClosed leaves out what Serve says of an ordinary end.
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 

@@ -16,7 +16,7 @@ import (
 // kept in the user's cache folder, since linking it takes many seconds.
 func natsBinary(t testing.TB) string {
 	t.Helper()
-	if path := os.Getenv("RETURND_NATS_SERVER"); path != "" {
+	if path := os.Getenv("TEST_NATS_SERVER"); path != "" {
 		return path
 	}
 	cache, err := os.UserCacheDir()

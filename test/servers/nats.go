@@ -12,7 +12,7 @@ import (
 
 // NATS starts a nats-server process with JetStream on disk; extra arguments
 // come last and win. The binary is built once from the module in go.mod;
-// RETURND_NATS_SERVER names another.
+// TEST_NATS_SERVER names another.
 func NATS(t testing.TB, extra ...string) *Process {
 	t.Helper()
 	p := newProcess(t, "nats", natsBinary(t))

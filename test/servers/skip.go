@@ -27,7 +27,7 @@ func inCI() bool {
 // holds in CI as well: there a later stage runs what it skips.
 func Slow(t testing.TB) {
 	t.Helper()
-	if os.Getenv("RETURND_SLOW") != "1" {
+	if os.Getenv("TEST_SLOW") != "1" {
 		t.Skip("takes long: run it with `make slow`")
 	}
 }

@@ -26,11 +26,11 @@ func TestRunGivesOutputAndExitCode(t *testing.T) {
 }
 
 func TestWorkerRunsUntilTerminated(t *testing.T) {
-	p := Worker(t, "run", "--embedded", "--http.addr", "", "--nats.url", "nats://"+Loopback(FreePort(t)))
+	p := Worker(t, "run", "--embedded", "--data", t.TempDir(), "--http.addr", "", "--nats.url", "nats://"+Loopback(FreePort(t)))
 	Eventually(t, readyLimit, "a word from the worker", func() bool {
 		return strings.TrimSpace(p.Output()) != "" || !p.Running()
 	})
-	if code, took := p.Terminate(); took > 10*time.Second {
-		t.Errorf("ended with exit code %d after %v", code, took)
+	if code, took := p.Terminate(); code != 0 || took > 10*time.Second {
+		t.Errorf("ended with exit code %d after %v\n%s", code, took, p.Output())
 	}
 }

@@ -112,7 +112,7 @@ func runDemo(ctx context.Context, c cfg.Config, o demoOptions, log *slog.Logger,
 	}
 	d := &demo{options: o, console: out, worker: w, servers: e, fleet: newFleet(o.minions, o.seed)}
 	// The fleet ends first: what it has published is then stored like any other return.
-	err = runChain(ctx, stopLimit, append([]stage{{"fleet", d.run}}, w.stages(e.stages()...)...)...)
+	err = runChain(ctx, log, append([]stage{{"fleet", lastLook + time.Second, d.run}}, w.stages(e.stages()...)...)...)
 	d.sumUp(time.Since(began))
 	return err
 }

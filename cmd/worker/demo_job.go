@@ -19,7 +19,7 @@ const (
 	readPoll  = 25 * time.Millisecond
 	probePoll = time.Millisecond
 	// lastLook is how long an ending demo waits for what it has published.
-	lastLook = 2 * time.Second
+	lastLook = time.Second
 )
 
 // course is one job under way.

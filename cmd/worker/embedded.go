@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/spf13/pflag"
@@ -152,7 +153,7 @@ func (e *embedded) replay(ctx context.Context, c *cfg.Config, folder string) err
 
 // stages end after the worker's clients: Redis, which was written to, before NATS, which could deliver again.
 func (e *embedded) stages() []stage {
-	return []stage{{"redis", e.redis.run}, {"nats-server", e.runNATS}}
+	return []stage{{"redis", redisStopLimit + 100*time.Millisecond, e.redis.run}, {"nats-server", time.Second, e.runNATS}}
 }
 
 // close ends what is running still; after a run of the stages that is nothing but the lock.

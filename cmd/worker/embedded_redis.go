@@ -21,8 +21,8 @@ const (
 	// redisStartLimit allows for a large append-only file to be read.
 	redisStartLimit = 2 * time.Minute
 	redisPoll       = 5 * time.Millisecond
-	// redisStopLimit is plenty: with the append-only file there is nothing to save but the last second.
-	redisStopLimit = 3 * time.Second
+	// redisStopLimit is plenty: with the append-only file there is nothing to save but the last second. Behind it, it is killed.
+	redisStopLimit = 1400 * time.Millisecond
 	// socketLimit is what the kernel takes as the path of a socket, on every Unix.
 	socketLimit = 100
 )

@@ -96,7 +96,7 @@ func TestRedisChildsDeathIsNoticed(t *testing.T) {
 	e, c := embedIn(t, t.TempDir(), false)
 	defer e.close()
 	ended := make(chan error, 1)
-	go func() { ended <- runChain(t.Context(), stopLimit, e.stages()...) }()
+	go func() { ended <- runChain(t.Context(), quiet(), e.stages()...) }()
 	info := clientOf(t, c.Persist.Redis).Info(t.Context(), "server").Val()
 	_, after, _ := strings.Cut(info, "process_id:")
 	pid, err := strconv.Atoi(strings.TrimSpace(strings.SplitN(after, "\n", 2)[0]))

@@ -139,7 +139,7 @@ func (w *worker) build() (err error) {
 func (w *worker) run(ctx context.Context, servers ...stage) error {
 	stopped := context.AfterFunc(ctx, func() { w.log.Info("stopping: what is held is written and settled first") })
 	defer stopped()
-	err := runChain(ctx, stopLimit, w.stages(servers...)...)
+	err := runChain(ctx, w.log, w.stages(servers...)...)
 	if err == nil {
 		w.log.Info("stopped")
 	}
@@ -155,11 +155,11 @@ func (w *worker) run(ctx context.Context, servers ...stage) error {
 //  5. health server: tells how far the stop has come until the very end.
 func (w *worker) stages(servers ...stage) []stage {
 	order := []stage{
-		{"consumer", w.consumer.Run},
-		{"query service", w.service.Run},
-		{"clients", w.holdClients},
+		{"consumer", 4500 * time.Millisecond, w.consumer.Run},
+		{"query service", 1500 * time.Millisecond, w.service.Run},
+		{"clients", 500 * time.Millisecond, w.holdClients},
 	}
-	return append(append(order, servers...), stage{"health server", w.health.Run})
+	return append(append(order, servers...), stage{"health server", 500 * time.Millisecond, w.health.Run})
 }
 
 // holdClients keeps the clients until their turn to be closed comes, and tells when all is ready meanwhile.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"returnd/internal/cfg"
@@ -22,9 +21,9 @@ import (
 const stopGoal = 10 * time.Second
 
 // started is a worker with servers of its own, which runs until stop is called; that gives what it ended with.
-func started(t *testing.T, memory bool) (w *worker, e *embedded, stop func() error) {
+func started(t *testing.T, folder string, memory bool) (w *worker, e *embedded, stop func() error) {
 	t.Helper()
-	e, c := embedIn(t, t.TempDir(), memory)
+	e, c := embedIn(t, folder, memory)
 	c.HTTP.Addr = "127.0.0.1:0"
 	w, err := newWorker(t.Context(), c, quiet(), time.Now())
 	if err != nil {
@@ -51,8 +50,9 @@ func started(t *testing.T, memory bool) (w *worker, e *embedded, stop func() err
 func TestRunStopsInOrder(t *testing.T) {
 	needRedis(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	w, e, stop := started(t, false)
-	const jid, minions = "20261120080000000000", 5000
+	folder := t.TempDir()
+	w, e, stop := started(t, folder, false)
+	const jid, minions = "20261120080000000000", 3000
 	js, done := streamOf(t, cfg.Config{NATS: cfg.NATS{URL: e.url}})
 	for i := range minions {
 		body := fmt.Appendf(nil, `{"id": "m%d", "jid": %q, "fun": "test.ping", "return": true}`, i, jid)
@@ -61,14 +61,14 @@ func TestRunStopsInOrder(t *testing.T) {
 		}
 	}
 	<-js.PublishAsyncComplete()
-	info := func() *jetstream.ConsumerInfo {
+	settled := func() int {
 		durable, err := js.Consumer(t.Context(), "RETURNS", "returnd")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return durable.CachedInfo()
+		return int(durable.CachedInfo().AckFloor.Stream)
 	}
-	until(t, "the first returns are settled", func() bool { return info().AckFloor.Stream > 0 })
+	until(t, "the first returns are settled", func() bool { return settled() > 0 })
 	done()
 	began := time.Now()
 	if err := stop(); err != nil {
@@ -80,10 +80,19 @@ func TestRunStopsInOrder(t *testing.T) {
 	if !w.nc.IsClosed() {
 		t.Error("the NATS connection is still open")
 	}
+	e, c := embedIn(t, folder, false)
+	defer e.close()
+	js, done = streamOf(t, c)
+	defer done()
+	client := clientOf(t, c.Persist.Redis)
+	defer client.Close()
+	if stored := int(client.HLen(t.Context(), "ret:"+jid).Val()); stored < settled() {
+		t.Errorf("%d returns stored, but %d settled", stored, settled())
+	}
 }
 
 func TestRunServesHealth(t *testing.T) {
-	w, _, stop := started(t, true)
+	w, _, stop := started(t, t.TempDir(), true)
 	defer stop()
 	reply, err := http.Get("http://" + w.health.Addr() + "/readyz")
 	if err != nil {
@@ -133,7 +142,7 @@ func TestRunWithoutServers(t *testing.T) {
 }
 
 func TestRunEndsWithAPart(t *testing.T) {
-	w, e, stop := started(t, true)
+	w, e, stop := started(t, t.TempDir(), true)
 	e.nats.Shutdown()
 	err := func() error {
 		defer stop()
@@ -146,7 +155,7 @@ func TestRunEndsWithAPart(t *testing.T) {
 }
 
 func TestRunRefusesATakenAddress(t *testing.T) {
-	w, _, stop := started(t, true)
+	w, _, stop := started(t, t.TempDir(), true)
 	defer stop()
 	c := w.config
 	c.HTTP.Addr = w.health.Addr()

@@ -1,16 +1,9 @@
 package persist
 
-import "github.com/redis/go-redis/v9"
-
-// scriptsMissing tells whether the server refused the scripts' digests.
+// scriptsMissing tells whether the server refused the script's digest.
 func (p *plan) scriptsMissing() bool {
-	for i := range p.groups {
-		if missing(p.groups[i].script.Err()) {
-			return true
-		}
-	}
-	for _, cmd := range p.pointerScripts {
-		if missing(cmd.Err()) {
+	for i := range p.records {
+		if missing(p.records[i].cmd.Err()) {
 			return true
 		}
 	}
@@ -25,10 +18,8 @@ func (p *plan) collect(errs []error) {
 			errs[e] = err
 		}
 	}
-	for i := range p.groups {
-		p.collectGroup(&p.groups[i], fail)
-	}
-	p.collectPointers(fail)
+	p.collectGroups(fail)
+	p.collectRecords(fail)
 	for _, s := range p.shared {
 		if err := shared(classify(s.cmd.Err(), s.key)); err != nil {
 			for position := range p.returns {
@@ -43,44 +34,38 @@ func (p *plan) collect(errs []error) {
 	}
 }
 
-func (p *plan) collectGroup(g *group, fail func(position int32, err error)) {
-	list, err := g.script.Slice()
-	if err != nil || len(list) == 0 {
-		err = classify(err, g.key)
+func (p *plan) collectGroups(fail func(position int32, err error)) {
+	for i := range p.groups {
+		g := &p.groups[i]
+		err := classify(g.set.Err(), g.key)
+		if err == nil && g.expire != nil {
+			err = classify(g.expire.Err(), g.key)
+		}
+		if err == nil {
+			continue
+		}
 		for _, position := range g.members {
 			fail(position, err)
 		}
-		return
-	}
-	fresh, _ := list[0].(int64)
-	p.repeated += len(g.members) - int(fresh)
-	scriptFailures(list[1:], histPrefix, func(i int, err error) { fail(g.members[i], err) })
-}
-
-func (p *plan) collectPointers(fail func(position int32, err error)) {
-	failed := map[int32]error{}
-	for c, cmd := range p.pointerScripts {
-		p.pointerFailures(cmd, c*p.target.perScript, failed)
-	}
-	if len(failed) == 0 {
-		return
-	}
-	for position, at := range p.pointerOf {
-		if err := failed[at]; err != nil {
-			fail(int32(position), err)
-		}
 	}
 }
 
-// pointerFailures notes the errors of one script call over the pointers from a position on.
-func (p *plan) pointerFailures(cmd *redis.Cmd, from int, failed map[int32]error) {
-	list, err := cmd.Slice()
-	if err != nil {
-		err = classify(err, "")
-		for i := from; i < min(from+p.target.perScript, len(p.pointers)); i++ {
-			failed[int32(i)] = err
+// collectRecords reads what the record scripts could not write: a flat list of number (from 1) and error text.
+func (p *plan) collectRecords(fail func(position int32, err error)) {
+	for i := range p.records {
+		r := &p.records[i]
+		list, err := r.cmd.Slice()
+		if err != nil {
+			err = classify(err, "")
+			for _, position := range r.members {
+				fail(position, err)
+			}
+			continue
 		}
-		return
+		for k := 0; k+1 < len(list); k += 2 {
+			number, _ := list[k].(int64)
+			reason, _ := list[k+1].(string)
+			fail(r.members[number-1], classifyReply(reason, ""))
+		}
 	}
-	scriptFailures(list, "", func(i int, err error) { failed[int32(from+i)] = err })
 }

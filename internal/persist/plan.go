@@ -13,44 +13,64 @@ import (
 // plan is a batch collapsed: what is to be written, and which entry waits for what.
 type plan struct {
 	store   *Store
-	target  *target
 	entries []job.Entry
 	now     time.Time
 
-	returns   []int32          // the entries that are returns
-	groups    []group          // returns of one job and function, a bounded number together
-	groupOf   []int32          // by position in returns
-	pointers  []pointer        // the greatest of each minion and function
-	pointerOf []int32          // by position in returns; -1 is none
-	minions   []*string        // each once
-	minionOf  map[string]int32 // its position in minions
-	newest    []int64          // by position in minions: hour of the newest start, Unix microseconds
-	loads     []*loadWrite
+	returns  []int32          // the entries that are returns
+	groups   []group          // their jobs and functions, a bounded number of returns each
+	groupOf  []int32          // by position in returns
+	minions  []*string        // each once
+	minionOf map[string]int32 // its position in minions
+	newest   []int64          // by position in minions: hour of the newest start, Unix microseconds
+	loads    []*loadWrite
 
-	shared         []sharedWrite
-	pointerScripts []*redis.Cmd
+	shared  []sharedWrite
+	records []record
 
-	repeated, withoutPointer, unknownProfiles int
-	text                                      slab
+	withoutPointer, unknownProfiles int
+	text                            slab
 }
 
-// group is what one call of the store script writes.
+// group is returns of one job and function: one HSET, one expiry.
 type group struct {
 	jid, key, entry string
 	start           time.Time
+	rank            job.Rank // by the stream's time of the first
 	expiry          string
 	late            bool
 	members         []int32 // positions in returns
 	bytes           int
-	script          *redis.Cmd
+	set, expire     *redis.IntCmd
 }
 
-func (g *group) full() bool { return len(g.members) >= keysPerScript || g.bytes >= bytesPerScript }
+const (
+	// returnsPerGroup and bytesPerGroup bound what one HSET has the server do.
+	returnsPerGroup = 1024
+	bytesPerGroup   = 1 << 20
+)
 
-type pointer struct {
-	key, jid string
-	rank     job.Rank
-	group    int32
+func (g *group) full() bool { return len(g.members) >= returnsPerGroup || g.bytes >= bytesPerGroup }
+
+// takes tells that a return belongs here, and still fits. The entry ends with the function.
+func (g *group) takes(r *job.Return) bool {
+	return g.jid == r.JID && g.entry[len(g.jid)+1:] == r.Fun && !g.full()
+}
+
+func (g *group) add(position int32, r *job.Return, start time.Time) {
+	g.members = append(g.members, position)
+	g.bytes += len(r.Body)
+	if start.Before(g.start) {
+		g.start = start
+	}
+}
+
+// repeated tells that some of the group's returns were in Redis before.
+func (g *group) repeated() int { return len(g.members) - int(g.set.Val()) }
+
+// record is one call of the record script.
+type record struct {
+	members []int32 // positions in returns
+	cmd     *redis.Cmd
 }
 
 // sharedWrite is a command on a key that all returns share.
@@ -73,22 +93,22 @@ func (s *slab) join(parts ...string) string {
 // text views bytes that are never changed as a string, without a copy.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func newPlan(s *Store, t *target, entries []job.Entry) *plan {
+func newPlan(s *Store, entries []job.Entry) *plan {
 	n := len(entries)
 	p := &plan{
-		store: s, target: t, entries: entries, now: s.clock.now(),
-		returns: make([]int32, 0, n), groupOf: make([]int32, 0, n), pointerOf: make([]int32, 0, n),
-		groups: make([]group, 0, 64), pointers: make([]pointer, 0, n),
+		store: s, entries: entries, now: s.clock.now(),
+		returns: make([]int32, 0, n), groupOf: make([]int32, 0, n), groups: make([]group, 0, 64),
 		minions: make([]*string, 0, n), newest: make([]int64, 0, n), minionOf: make(map[string]int32, n),
+		text: slab{make([]byte, 0, 96*n)},
 	}
-	groups, pointers := make(map[string]int32, 64), make(map[string]int32, n)
+	groups := make(map[string]int32, 64)
 	for i := range entries {
 		e := &entries[i]
 		if e.Load != nil {
 			p.addLoad(i, e)
 			continue
 		}
-		p.addReturn(int32(i), e, groups, pointers)
+		p.addReturn(int32(i), e, groups)
 	}
 	for i := range p.groups {
 		g := &p.groups[i]
@@ -98,20 +118,23 @@ func newPlan(s *Store, t *target, entries []job.Entry) *plan {
 	return p
 }
 
-func (p *plan) addReturn(i int32, e *job.Entry, groups, pointers map[string]int32) {
+func (p *plan) addReturn(i int32, e *job.Entry, groups map[string]int32) {
 	r := &e.Return
 	start := e.Start()
 	p.returns = append(p.returns, i)
-	p.groupOf = append(p.groupOf, p.addToGroup(groups, r, start))
+	p.groupOf = append(p.groupOf, p.addToGroup(groups, e, start))
 	p.addMinion(r, start)
-	p.pointerOf = append(p.pointerOf, p.addPointer(pointers, e))
+	if !r.HasPointer() {
+		p.withoutPointer++
+	}
 	if r.Profile != "" {
 		p.unknownProfiles++
 	}
 }
 
 // addToGroup finds the group of a return, anchored at the earliest start that any of its returns gives.
-func (p *plan) addToGroup(groups map[string]int32, r *job.Return, start time.Time) int32 {
+func (p *plan) addToGroup(groups map[string]int32, e *job.Entry, start time.Time) int32 {
+	r := &e.Return
 	at := int32(len(p.groups)) - 1
 	if at < 0 || !p.groups[at].takes(r) {
 		entry := p.text.join(r.JID, "\t", r.Fun)
@@ -119,24 +142,14 @@ func (p *plan) addToGroup(groups map[string]int32, r *job.Return, start time.Tim
 		if at, known = groups[entry]; !known || p.groups[at].full() {
 			at = int32(len(p.groups))
 			groups[entry] = at
-			p.groups = append(p.groups, group{jid: r.JID, key: p.text.join(retPrefix, r.JID), entry: entry, start: start})
+			p.groups = append(p.groups, group{
+				jid: r.JID, key: p.text.join(retPrefix, r.JID), entry: entry,
+				start: start, rank: job.RankOf(r.JID, e.Published),
+			})
 		}
 	}
 	p.groups[at].add(int32(len(p.returns))-1, r, start)
 	return at
-}
-
-// takes tells that a return belongs here, and still fits. The entry ends with the function.
-func (g *group) takes(r *job.Return) bool {
-	return g.jid == r.JID && g.entry[len(g.jid)+1:] == r.Fun && !g.full()
-}
-
-func (g *group) add(position int32, r *job.Return, start time.Time) {
-	g.members = append(g.members, position)
-	g.bytes += len(r.Body)
-	if start.Before(g.start) {
-		g.start = start
-	}
 }
 
 // addMinion notes when the minion was last heard of, to the hour: most updates of returnd/seen then change nothing.
@@ -151,24 +164,4 @@ func (p *plan) addMinion(r *job.Return, start time.Time) {
 	p.newest = append(p.newest, hour)
 }
 
-// addPointer keeps the greatest jid of each minion and function.
-func (p *plan) addPointer(pointers map[string]int32, e *job.Entry) int32 {
-	r := &e.Return
-	if !r.HasPointer() {
-		p.withoutPointer++
-		return -1
-	}
-	c := pointer{
-		key: p.text.join(r.Minion, ":", r.Fun), jid: r.JID,
-		rank: job.RankOf(r.JID, e.Published), group: p.groupOf[len(p.groupOf)-1],
-	}
-	at, ok := pointers[c.key]
-	if !ok {
-		at = int32(len(p.pointers))
-		pointers[c.key] = at
-		p.pointers = append(p.pointers, c)
-	} else if p.pointers[at].rank.Less(c.rank) {
-		p.pointers[at] = c
-	}
-	return at
-}
+func (p *plan) returnAt(position int32) *job.Return { return &p.entries[p.returns[position]].Return }

@@ -10,13 +10,9 @@ import (
 	"returnd/internal/job"
 )
 
-const (
-	// keysPerScript is how many keys a script handles in one call on a single server: 256 hold Redis for a few
-	// milliseconds at the very most, and one call's overhead is shared by all of them.
-	keysPerScript = 256
-	// bytesPerScript bounds what one call has to copy.
-	bytesPerScript = 512 << 10
-)
+// returnsPerScript is how many returns the record script handles in one call: 256 hold Redis for a millisecond or two,
+// and one call's overhead is shared by all of them.
+const returnsPerScript = 256
 
 // queueReturns puts the returns' commands into the pipeline: what is read back first comes first, so that whoever
 // sees a pointer finds the return.
@@ -26,33 +22,28 @@ func (p *plan) queueReturns(ctx context.Context, pipe redis.Pipeliner) {
 	}
 	p.queueGroups(ctx, pipe)
 	p.queueMinions(ctx, pipe)
-	p.queuePointers(ctx, pipe)
+	p.queueRecords(ctx, pipe)
 }
 
 func (p *plan) queueGroups(ctx context.Context, pipe redis.Pipeliner) {
-	limit := p.store.cfg.History.Limit
-	longest, last := strconv.Itoa(limit+limit/4+8), strconv.Itoa(limit+limit/8+3)
-	texts := make([]string, 2*len(p.returns)) // history key and body of each return
+	bodies := make([]string, len(p.returns))
 	for i := range p.groups {
 		g := &p.groups[i]
-		args := make([]any, 0, 9+3*len(g.members))
-		args = append(args, "evalsha", p.store.scripts.store.Hash(), 1+len(g.members), &g.key)
-		for _, pos := range g.members {
-			key := &texts[2*pos]
-			*key = p.text.join(histPrefix, p.returnAt(pos).Minion)
-			args = append(args, key)
+		args := make([]any, 0, 2+2*len(g.members))
+		args = append(args, "hset", &g.key)
+		for _, position := range g.members {
+			r := p.returnAt(position)
+			bodies[position] = text(r.Body)
+			args = append(args, &r.Minion, &bodies[position])
 		}
-		args = append(args, &g.expiry, flag(g.late), &longest, &last, &g.entry)
-		for _, pos := range g.members {
-			r, body := p.returnAt(pos), &texts[2*pos+1]
-			*body = text(r.Body)
-			args = append(args, &r.Minion, body)
+		g.set = redis.NewIntCmd(ctx, args...)
+		_ = pipe.Process(ctx, g.set)
+		if g.expiry != "0" {
+			g.expire = redis.NewIntCmd(ctx, "expireat", &g.key, &g.expiry, "lt")
+			_ = pipe.Process(ctx, g.expire)
 		}
-		g.script = script(ctx, pipe, args)
 	}
 }
-
-func (p *plan) returnAt(position int32) *job.Return { return &p.entries[p.returns[position]].Return }
 
 func (p *plan) queueMinions(ctx context.Context, pipe redis.Pipeliner) {
 	add := make([]any, 0, 2+len(p.minions))
@@ -78,28 +69,68 @@ func (p *plan) queueShared(ctx context.Context, pipe redis.Pipeliner, cmd redis.
 	_ = pipe.Process(ctx, cmd)
 }
 
-func (p *plan) queuePointers(ctx context.Context, pipe redis.Pipeliner) {
+// queueRecords has pointers and histories brought up to date, group by group.
+func (p *plan) queueRecords(ctx context.Context, pipe redis.Pipeliner) {
+	limit := p.store.cfg.History.Limit
+	longest, last := strconv.Itoa(limit+limit/4+8), strconv.Itoa(limit+limit/8+3)
 	horizon := job.FormatJID(p.now.Add(job.Horizon))
-	for from := 0; from < len(p.pointers); from += p.target.perScript {
-		chunk := p.pointers[from:min(from+p.target.perScript, len(p.pointers))]
-		args := make([]any, 0, 4+4*len(chunk))
-		args = append(args, "evalsha", p.store.scripts.pointer.Hash(), len(chunk))
-		for i := range chunk {
-			args = append(args, &chunk[i].key)
+	keys := make([]string, 0, 2*len(p.returns))
+	call := newCall(p)
+	for i := range p.groups {
+		g := &p.groups[i]
+		for rest := g.members; len(rest) > 0; {
+			take := min(len(rest), returnsPerScript-len(call.members))
+			keys = call.add(keys, g, rest[:take])
+			rest = rest[take:]
+			if len(call.members) == returnsPerScript {
+				call.send(ctx, pipe, &horizon, &longest, &last)
+				call = newCall(p)
+			}
 		}
-		args = append(args, &horizon)
-		for i := range chunk {
-			c := &chunk[i]
-			args = append(args, &c.jid, flag(c.rank.Timed()), &p.groups[c.group].expiry)
-		}
-		p.pointerScripts = append(p.pointerScripts, script(ctx, pipe, args))
+	}
+	if len(call.members) > 0 {
+		call.send(ctx, pipe, &horizon, &longest, &last)
 	}
 }
 
-func script(ctx context.Context, pipe redis.Pipeliner, args []any) *redis.Cmd {
+// call gathers the arguments of one record script: KEYS and the groups' part of ARGV.
+type call struct {
+	plan    *plan
+	members []int32
+	keys    []any
+	groups  []any
+}
+
+func newCall(p *plan) *call {
+	n := min(returnsPerScript, len(p.returns))
+	return &call{plan: p, members: make([]int32, 0, n), keys: make([]any, 0, 2*n)}
+}
+
+// add takes some of a group's returns in. keys holds the texts that the arguments point to; it never grows beyond its
+// capacity.
+func (c *call) add(keys []string, g *group, members []int32) []string {
+	c.members = append(c.members, members...)
+	c.groups = append(c.groups, len(members), &g.jid, flag(g.rank.Timed()), &g.expiry, &g.entry, flag(g.late))
+	for _, position := range members {
+		r := c.plan.returnAt(position)
+		list := c.plan.text.join(histPrefix, r.Minion)
+		pointer := list
+		if r.HasPointer() {
+			pointer = c.plan.text.join(r.Minion, ":", r.Fun)
+		}
+		keys = append(keys, pointer, list)
+		c.keys = append(c.keys, &keys[len(keys)-2], &keys[len(keys)-1])
+	}
+	return keys
+}
+
+func (c *call) send(ctx context.Context, pipe redis.Pipeliner, constants ...any) {
+	args := make([]any, 0, 3+len(c.keys)+len(constants)+len(c.groups))
+	args = append(args, "evalsha", c.plan.store.scripts.record.Hash(), len(c.keys))
+	args = append(append(append(args, c.keys...), constants...), c.groups...)
 	cmd := redis.NewCmd(ctx, args...)
 	_ = pipe.Process(ctx, cmd)
-	return cmd
+	c.plan.records = append(c.plan.records, record{c.members, cmd})
 }
 
 func flag(b bool) string {

@@ -34,10 +34,7 @@ type Store struct {
 type target struct {
 	db             int
 	writer, reader redis.UniversalClient
-	// perScript is how many keys one script call may name: one where the server is a cluster.
-	perScript int
-
-	loaded atomic.Bool // the scripts are believed to be there
+	loaded         atomic.Bool // the scripts are believed to be there
 }
 
 // New makes a Store. It does no I/O.
@@ -105,7 +102,7 @@ func (s *Store) target(db int) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{db: db, writer: writer, reader: reader, perScript: keysPerScript}
+	t := &target{db: db, writer: writer, reader: reader}
 	s.targets[db] = t
 	return t, nil
 }

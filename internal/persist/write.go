@@ -81,7 +81,7 @@ func (s *Store) writeTo(ctx context.Context, db int, entries []job.Entry, errs [
 
 // writeOnce reports whether the server had lost the scripts.
 func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, errs []error) (lost bool) {
-	p := newPlan(s, t, entries)
+	p := newPlan(s, entries)
 	pipe := t.writer.Pipeline()
 	clock := redis.NewTimeCmd(ctx, "time")
 	_ = pipe.Process(ctx, clock)
@@ -98,14 +98,41 @@ func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, e
 		lost = s.finishLoads(ctx, t, p.loads)
 	}
 	p.collect(errs)
+	if !lost {
+		s.mendRepeated(ctx, t, p, errs)
+	}
 	s.count(ctx, p)
 	return lost
 }
 
-func (s *Store) count(ctx context.Context, p *plan) {
-	if p.repeated > 0 {
-		s.metrics.repeated.Add(ctx, int64(p.repeated))
+// mendRepeated looks after jobs whose returns were in Redis before: the same job may stand in a history under another
+// function, where an earlier return of it had another body.
+func (s *Store) mendRepeated(ctx context.Context, t *target, p *plan, errs []error) {
+	pipe := t.writer.Pipeline()
+	var cmds []*redis.Cmd
+	var owners []int32
+	for i := range p.groups {
+		g := &p.groups[i]
+		repeated := g.repeated()
+		if repeated == 0 || errs[p.returns[g.members[0]]] != nil {
+			continue
+		}
+		s.metrics.repeated.Add(ctx, int64(repeated))
+		for _, position := range g.members {
+			cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, histPrefix+p.returnAt(position).Minion, g.entry, g.jid+"\t")
+			_ = pipe.Process(ctx, cmd)
+			cmds, owners = append(cmds, cmd), append(owners, p.returns[position])
+		}
 	}
+	_, _ = pipe.Exec(ctx)
+	for i, cmd := range cmds {
+		if err := classify(cmd.Err(), histPrefix); err != nil && errs[owners[i]] == nil {
+			errs[owners[i]] = err
+		}
+	}
+}
+
+func (s *Store) count(ctx context.Context, p *plan) {
 	if p.withoutPointer > 0 {
 		s.metrics.noPointer.Add(ctx, int64(p.withoutPointer))
 	}

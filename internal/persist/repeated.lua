@@ -1,0 +1,11 @@
+-- Leaves one entry of a job in a history list, for a return that came again: with another function, perhaps.
+-- KEYS[1]   a history list
+-- ARGV[1]   the entry that stays (jid TAB function), ARGV[2] what all entries of that job begin with (jid TAB)
+-- Result: the number of entries removed.
+local removed = 0
+for _, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  if entry ~= ARGV[1] and string.sub(entry, 1, #ARGV[2]) == ARGV[2] then
+    removed = removed + redis.call('LREM', KEYS[1], 0, entry)
+  end
+end
+return removed

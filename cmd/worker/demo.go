@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -54,7 +56,11 @@ func newDemo() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runDemo(cmd.Context(), c, o, log, newConsole(cmd.OutOrStdout()))
+			// `worker demo | head` ends the demo in order too: with its servers, and its temporary folder removed.
+			signal.Ignore(syscall.SIGPIPE)
+			ctx, cancel := context.WithCancel(cmd.Context())
+			defer cancel()
+			return runDemo(ctx, c, o, log, newConsole(cmd.OutOrStdout(), cancel))
 		},
 	}
 	f := cmd.Flags()
@@ -62,7 +68,7 @@ func newDemo() *cobra.Command {
 	f.DurationVar(&o.every, "every", 3*time.Second, "time from job to job")
 	f.DurationVar(&o.length, "for", 0, "end by itself after this time (default: at Ctrl-C)")
 	f.Uint64Var(&o.seed, "seed", 1, "another number makes other answers")
-	o.addFlags(f)
+	o.addFlags(f, "a temporary one, removed at the end")
 	return cmd
 }
 

@@ -12,6 +12,8 @@ type console struct {
 	mu  sync.Mutex
 	out io.Writer
 	screen
+	// gone is called when nobody reads any more.
+	gone func()
 }
 
 // The colours that only the demo uses.
@@ -20,13 +22,17 @@ const (
 	yellow = "\x1b[33m"
 )
 
-func newConsole(out io.Writer) *console { return &console{out: out, screen: screenOf(out)} }
+func newConsole(out io.Writer, gone func()) *console {
+	return &console{out: out, screen: screenOf(out), gone: gone}
+}
 
-// line writes one line. A screen that has gone away is no reason to end.
+// line writes one line.
 func (c *console) line(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fmt.Fprintf(c.out, format+"\n", args...)
+	if _, err := fmt.Fprintf(c.out, format+"\n", args...); err != nil {
+		c.gone()
+	}
 }
 
 // timed writes one line with the time of day before it.

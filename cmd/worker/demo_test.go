@@ -63,7 +63,7 @@ func TestDemo(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ended := make(chan error, 1)
-			go func() { ended <- runDemo(ctx, c, o, quiet(), newConsole(&out)) }()
+			go func() { ended <- runDemo(ctx, c, o, quiet(), newConsole(&out, cancel)) }()
 			until(t, "three jobs are shown", func() bool { return strings.Count(out.String(), "readable in") >= 3 })
 			began := time.Now()
 			cancel()
@@ -93,6 +93,20 @@ func TestDemoEndsByItself(t *testing.T) {
 		"--nats.url", "nats://127.0.0.1:0", "--http.addr", "")
 	if code != 0 || !strings.Contains(out, "ended") {
 		t.Errorf("exit code %d, said:\n%s%s", code, out, errs)
+	}
+}
+
+// A reader that has seen enough, as head has, ends the demo like Ctrl-C.
+func TestDemoEndsWithItsReader(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	in, out := io.Pipe()
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var errs syncBuffer
+	code := execute(t.Context(), []string{"demo", "--memory-redis", "--nats.url", "nats://127.0.0.1:0", "--http.addr", ""}, strings.NewReader(""), out, &errs)
+	if left, err := os.ReadDir(os.TempDir()); code != 0 || err != nil || len(left) > 0 {
+		t.Errorf("exit code %d, left behind: %v, %v; said:\n%s", code, left, err, &errs)
 	}
 }
 

@@ -23,8 +23,9 @@ type embeddedOptions struct {
 	memory bool
 }
 
-func (o *embeddedOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.data, "data", "", "folder of the embedded servers' data")
+// addFlags takes what --data is by default, in words.
+func (o *embeddedOptions) addFlags(f *pflag.FlagSet, folder string) {
+	f.StringVar(&o.data, "data", "", "folder of the embedded servers' data (default: "+folder+")")
 	f.BoolVar(&o.memory, "memory-redis", false, "take the in-process Redis even where there is a redis-server; it forgets everything at the end")
 }
 

@@ -15,9 +15,8 @@ type delivery struct {
 	sequence  uint64 // in the stream
 	delivered uint64 // times handed over, this one included
 	published time.Time
+	size      int // bytes it holds, unpacked; reserved until it is settled
 }
-
-func (d *delivery) size() int { return d.msg.Size() }
 
 // batch is deliveries that are written together. entries and deliveries run in parallel.
 type batch struct {
@@ -38,7 +37,7 @@ func (b *batch) add(d delivery, e job.Entry) {
 	}
 	b.entries = append(b.entries, e)
 	b.deliveries = append(b.deliveries, d)
-	b.bytes += d.size()
+	b.bytes += d.size
 }
 
 func (b *batch) full(limit Batch) bool {
@@ -52,7 +51,7 @@ func (b *batch) keep(positions []int) {
 	b.bytes = 0
 	for to, from := range positions {
 		b.entries[to], b.deliveries[to] = b.entries[from], b.deliveries[from]
-		b.bytes += b.deliveries[to].size()
+		b.bytes += b.deliveries[to].size
 	}
 	clear(b.entries[len(positions):])
 	clear(b.deliveries[len(positions):])

@@ -25,7 +25,7 @@ type Sink interface {
 
 const (
 	// stopLimit bounds flush and settlement at the end: what is not written by then goes back to the stream.
-	stopLimit = 6 * time.Second
+	stopLimit = 2500 * time.Millisecond
 	// lanesPerWriter keeps as much asked for as is being written: measured against one lane a writer.
 	lanesPerWriter = 2
 )
@@ -49,6 +49,8 @@ type Consumer struct {
 	watch   watch
 	poke    chan struct{} // credit was freed, or a lane ended
 	decoder *decoder
+	// laneBytes is what one pull request may bring.
+	laneBytes int
 	away    away
 }
 
@@ -71,14 +73,18 @@ func New(cfg Config, stream StreamConfig, subjects job.Subjects, nc *nats.Conn, 
 		queue:   newQueue(cfg.Batch), poke: make(chan struct{}, 1),
 	}
 	c.watch.update(func(s *watched) { s.fault, s.at = errors.New("not started yet"), time.Now() })
-	c.credit = &credit{
-		messages: cfg.Batch.Returns * (lanesPerWriter*cfg.InFlight + cfg.InFlight + 1),
-		bytes:    cfg.BufferBytes + cfg.InFlight*cfg.Batch.Bytes,
-		freed:    c.wake,
+	c.credit = newCredit(
+		cfg.Batch.Returns*(lanesPerWriter*cfg.InFlight+cfg.InFlight+1),
+		cfg.BufferBytes+cfg.InFlight*cfg.Batch.Bytes,
+		c.wake,
+	)
+	if c.letters, err = newLetters(c, subjects); err != nil {
+		return nil, err
 	}
-	c.letters = newLetters(c, subjects)
 	return c, c.observe(meter)
 }
+
+func (c *Consumer) lanes() int { return lanesPerWriter * c.cfg.InFlight }
 
 func (c *Consumer) wake() {
 	select {
@@ -107,7 +113,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.letters.close()
 	cancel()
 	_ = helpers.Wait()
-	if flushErr := c.nc.FlushTimeout(time.Second); flushErr != nil && err == nil && !c.nc.IsClosed() {
+	if flushErr := c.nc.FlushTimeout(500 * time.Millisecond); flushErr != nil && err == nil && !c.nc.IsClosed() {
 		c.log.Warn("the last acknowledgements may not have reached the server: it will deliver again", "error", flushErr)
 	}
 	return err
@@ -162,8 +168,14 @@ func (c *Consumer) limits() error {
 		limit = room
 	}
 	d, err := newDecoder(c.streams.subjects, c.cfg.VerifySubject, limit)
+	if err != nil {
+		return err
+	}
 	c.decoder = d
-	return err
+	// Every lane must be able to ask for the largest message: a smaller request would never bring it.
+	c.laneBytes = max(c.cfg.BufferBytes/c.lanes(), int(c.nc.MaxPayload())+Margin)
+	c.credit.release(0, c.laneBytes*c.lanes()-c.cfg.BufferBytes)
+	return nil
 }
 
 // fault makes a reason for standing still known, once while it lasts.

@@ -407,3 +407,40 @@ func TestManage(t *testing.T) {
 		t.Errorf("off = %v, want it left alone", err)
 	}
 }
+
+// Packed returns unfold to many times their size: what is held stays bounded by what it takes unpacked.
+func TestPackedReturnsDoNotFillTheMemory(t *testing.T) {
+	r := newRig(t)
+	r.cfg.BufferBytes, r.cfg.Batch.Bytes = 4<<20, 1<<20
+	c, _ := r.start()
+	release := make(chan struct{})
+	r.sink.set(func(s *sink) { s.before = func() { <-release } })
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	for i := range 100 {
+		jid := fmt.Sprintf("20261120080000%06d", i)
+		body := fmt.Sprintf(`{"id": "m", "jid": %q, "fun": "f", "return": %q}`, jid, long(900_000))
+		r.publish(subjects.Return(jid, "m"), string(z.EncodeAll([]byte(body), nil)), "Content-Encoding", "zstd")
+	}
+	held := func() int {
+		c.credit.mu.Lock()
+		defer c.credit.mu.Unlock()
+		return c.laneBytes*c.lanes() + c.cfg.InFlight*c.cfg.Batch.Bytes - c.credit.bytes
+	}
+	bound := c.laneBytes*c.lanes() + c.cfg.InFlight*c.cfg.Batch.Bytes + (c.lanes()+1)*900_000
+	r.eventually("the credit is used up", func() bool { return held() > 4<<20 })
+	if got := c.queue.size() * 900_000; got > bound {
+		t.Errorf("%d bytes held, want %d at most", got, bound)
+	}
+	close(release)
+	r.settled()
+	if got := r.sink.count(); got != 100 {
+		t.Errorf("%d stored, want 100", got)
+	}
+	if got := len(r.letters()); got != 0 {
+		t.Errorf("%d dead letters", got)
+	}
+}

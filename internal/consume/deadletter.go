@@ -25,6 +25,7 @@ const (
 type letters struct {
 	c        *Consumer
 	subjects job.Subjects
+	zstd     *zstd.Encoder
 	waiting  chan letter
 	closing  chan struct{}
 	closed   chan struct{}
@@ -35,8 +36,14 @@ type letter struct {
 	reason   *job.Rejection
 }
 
-func newLetters(c *Consumer, subjects job.Subjects) *letters {
-	return &letters{c: c, subjects: subjects, waiting: make(chan letter, lettersWaiting), closing: make(chan struct{}), closed: make(chan struct{})}
+func newLetters(c *Consumer, subjects job.Subjects) (*letters, error) {
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("zstd encoder: %w", err)
+	}
+	return &letters{
+		zstd: z, c: c, subjects: subjects, waiting: make(chan letter, lettersWaiting), closing: make(chan struct{}), closed: make(chan struct{}),
+	}, nil
 }
 
 // post puts a delivery on its way to the dead letters. It never waits.
@@ -125,12 +132,8 @@ func (l *letters) send(ctx context.Context, d *letter) error {
 	m := l.compose(d)
 	limit := int(l.c.nc.MaxPayload())
 	if wire(m) > limit {
-		packed, err := pack(m.Data)
-		if err != nil {
-			return err
-		}
 		m.Header.Set("Returnd-Encoding", "zstd")
-		m.Data = packed
+		m.Data = l.zstd.EncodeAll(m.Data, nil)
 	}
 	parts := split(m, limit)
 	for i, part := range parts {
@@ -173,15 +176,6 @@ const letterSlack = 512
 
 // wire is what a message takes on the wire, rounded up.
 func wire(m *nats.Msg) int { return m.Size() + letterSlack }
-
-func pack(data []byte) ([]byte, error) {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, fmt.Errorf("zstd: %w", err)
-	}
-	defer z.Close()
-	return z.EncodeAll(data, nil), nil
-}
 
 // split cuts a message whose bytes cannot be packed into parts that fit: Returnd-Part is "1/2", "2/2".
 func split(m *nats.Msg, limit int) []*nats.Msg {

@@ -60,7 +60,7 @@ func received(m *nats.Msg) (delivery, error) {
 		}
 		numbers[i] = n
 	}
-	return delivery{msg: m, delivered: numbers[0], sequence: numbers[1], published: time.Unix(0, int64(numbers[3]))}, nil
+	return delivery{msg: m, delivered: numbers[0], sequence: numbers[1], published: time.Unix(0, int64(numbers[3])), size: m.Size()}, nil
 }
 
 // decode makes an entry of a message, or tells by a *job.Rejection why it is none.

@@ -59,10 +59,8 @@ func (c *Consumer) request(lanes []*lane, subject string) error {
 	if !c.nc.IsConnected() {
 		return nil
 	}
-	// A request smaller than the next message would never bring it.
-	bytes := max(c.cfg.BufferBytes/len(lanes), int(c.nc.MaxPayload())+Margin)
 	for _, l := range lanes {
-		if err := l.request(c.nc, subject, c.cfg.Batch.Returns, bytes); err != nil && !c.nc.IsClosed() {
+		if err := l.request(c.nc, subject, c.cfg.Batch.Returns, c.laneBytes); err != nil && !c.nc.IsClosed() {
 			return err
 		}
 	}
@@ -70,7 +68,7 @@ func (c *Consumer) request(lanes []*lane, subject string) error {
 }
 
 func (c *Consumer) openLanes(gone chan<- struct{}) ([]*lane, error) {
-	lanes := make([]*lane, 0, lanesPerWriter*c.cfg.InFlight)
+	lanes := make([]*lane, 0, c.lanes())
 	for range cap(lanes) {
 		l := &lane{inbox: c.nc.NewInbox() + ".", credit: c.credit}
 		sub, err := c.nc.Subscribe(l.inbox+"*", func(m *nats.Msg) {
@@ -130,6 +128,9 @@ func (c *Consumer) accept(m *nats.Msg) {
 	}
 	c.count(&d)
 	e, err := c.decoder.decode(m, d.published)
+	grown := e.Size() - len(m.Data)
+	c.credit.overdraw(grown)
+	d.size += max(grown, 0)
 	switch {
 	case err != nil:
 		c.letters.post(d, asRejection(err))

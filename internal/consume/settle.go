@@ -27,7 +27,7 @@ const nakDelay = 5 * time.Second
 // settle answers a delivery and gives its credit back. A lost answer costs a redelivery, which does no harm.
 func (c *Consumer) settle(d *delivery, answer []byte) {
 	_ = c.nc.Publish(d.msg.Reply, answer)
-	c.credit.release(1, d.size())
+	c.credit.release(1, d.size)
 }
 
 // nak gives a delivery back to the stream for later, not all at the same moment.

@@ -21,3 +21,11 @@ func (e *Entry) JID() string {
 
 // Start is the instant at which the entry's job counts as started; its keep runs from there.
 func (e *Entry) Start() time.Time { return Start(e.JID(), e.Published) }
+
+// Size is the length of the entry's body in bytes.
+func (e *Entry) Size() int {
+	if e.Load != nil {
+		return len(e.Load.Body)
+	}
+	return len(e.Return.Body)
+}

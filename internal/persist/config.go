@@ -55,7 +55,7 @@ func DefaultConfig() Config {
 	return Config{
 		Redis: Redis{
 			Mode: "auto", Host: "127.0.0.1", Port: 6379, ClientName: "returnd",
-			DialTimeout: 3 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+			DialTimeout: 3 * time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second,
 			PoolSize: 16,
 		},
 		KeepJobsSeconds: defaultKeepSeconds,

@@ -70,23 +70,25 @@ local function push(key, entry, expiry)
   end
 end
 
-local pointers = {}
-for i = 1, #KEYS, 2 do pointers[#pointers + 1] = KEYS[i] end
-local values = call('MGET', unpack(pointers))
-local stored = {} -- by pointer key: its jid, moved already
-local moved, expires = {}, {} -- by pointer key: number of the return that moved it last, and its expiry
-for i, key in ipairs(pointers) do stored[key] = values[i] end
+local pointers, first = {}, {} -- the pointer keys; the number at which each comes first
+for i = #KEYS / 2, 1, -1 do
+  local key = KEYS[2 * i - 1]
+  pointers[i], first[key] = key, i
+end
+local stored = call('MGET', unpack(pointers))
+local now, mover = {}, {} -- by that number: the pointer's jid; the return that moved it there, and
+local expires = {}        -- the pointer's expiry
 
 -- advance moves a pointer if the jid beats it, and tells whether that proves the history not to hold the jid.
-local function advance(i, pointer, jid, istime, expiry)
-  local old = stored[pointer]
-  if old == jid then
-    if expiry ~= '0' and not moved[pointer] then note(i, pcall('EXPIREAT', pointer, expiry, 'LT')) end
-    return false
+local function advance(i, jid, istime, expiry)
+  local f = first[pointers[i]]
+  local old = now[f] or stored[f]
+  if not old or (old ~= jid and beats(jid, istime, old)) then
+    now[f], mover[f], expires[f] = jid, i, expiry
+    return old
   end
-  if old and not beats(jid, istime, old) then return false end
-  stored[pointer], moved[pointer], expires[pointer] = jid, i, expiry
-  return old
+  if old == jid and not now[f] and expiry ~= '0' then note(i, pcall('EXPIREAT', pointers[i], expiry, 'LT')) end
+  return false
 end
 
 local i = 0
@@ -94,25 +96,26 @@ for at = 4, #ARGV, 6 do
   local jid, istime, expiry, entry, late = ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5] == '1'
   for _ = 1, tonumber(ARGV[at]) do
     i = i + 1
-    local pointer, list = pointers[i], KEYS[2 * i]
-    local fresh = pointer ~= list and advance(i, pointer, jid, istime, expiry) and not late
+    local list = KEYS[2 * i]
+    local fresh = pointers[i] ~= list and advance(i, jid, istime, expiry) and not late
     if fresh or not pcall('LPOS', list, entry) then note(i, push(list, entry, expiry)) end
   end
 end
 
-for pointer, number in pairs(moved) do
-  local expiry, reply = expires[pointer], nil
-  if values[number] then
+for f, number in pairs(mover) do
+  local pointer, jid, expiry = pointers[f], now[f], expires[f]
+  local reply
+  if stored[f] then
     if expiry == '0' then
-      reply = pcall('SET', pointer, stored[pointer])
+      reply = pcall('SET', pointer, jid)
     else
-      reply = pcall('SET', pointer, stored[pointer], 'EXAT', expiry)
+      reply = pcall('SET', pointer, jid, 'EXAT', expiry)
     end
   else -- MGET shows no key of another type: NX leaves such a one alone
     if expiry == '0' then
-      reply = pcall('SET', pointer, stored[pointer], 'NX')
+      reply = pcall('SET', pointer, jid, 'NX')
     else
-      reply = pcall('SET', pointer, stored[pointer], 'EXAT', expiry, 'NX')
+      reply = pcall('SET', pointer, jid, 'EXAT', expiry, 'NX')
     end
     reply = reply or { err = 'WRONGTYPE the pointer key holds another type' }
   end

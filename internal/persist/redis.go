@@ -109,6 +109,7 @@ func (r Redis) validate() error {
 	check(r.ReadTimeout > 0, "redis.read_timeout is %v: use a positive duration such as 5s", r.ReadTimeout)
 	check(r.WriteTimeout > 0, "redis.write_timeout is %v: use a positive duration such as 5s", r.WriteTimeout)
 	check(r.PoolSize >= 1 && r.PoolSize <= 10000, "redis.pool_size is %d: use 1 to 10000", r.PoolSize)
-	_, err := r.address()
+	a, err := r.address()
+	check(a.password == "" || r.PasswordFile == "", "redis.password_file is set beside a password in redis.url or redis.password: keep one of them")
 	return errors.Join(append(faults, err)...)
 }

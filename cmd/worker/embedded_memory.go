@@ -20,7 +20,7 @@ func startMemoryRedis(reason string, log *slog.Logger) (redisPart, error) {
 	r := miniredis.NewMiniRedis()
 	// With its clock set from outside, TIME, EXPIREAT and the passing of TTLs agree, and keys are looked at once a tick;
 	// left to the real clock, every command would look at every key.
-	r.SetTime(time.Now())
+	setClock(r, time.Now())
 	r.ClockTTL(true)
 	if err := r.Start(); err != nil {
 		return redisPart{}, fmt.Errorf("start the in-process Redis: %w", err)
@@ -36,6 +36,9 @@ func startMemoryRedis(reason string, log *slog.Logger) (redisPart, error) {
 	}, nil
 }
 
+// setClock gives the time without its monotonic reading: one clock for what is set by TIME and what passes since.
+func setClock(r *miniredis.Miniredis, now time.Time) { r.SetTime(now.Round(0)) }
+
 // driveClock moves the clock on until ctx ends, and then closes the server.
 func driveClock(ctx context.Context, r *miniredis.Miniredis) error {
 	defer r.Close()
@@ -44,7 +47,7 @@ func driveClock(ctx context.Context, r *miniredis.Miniredis) error {
 	for {
 		select {
 		case now := <-tick.C:
-			r.SetTime(now)
+			setClock(r, now)
 		case <-ctx.Done():
 			return nil
 		}

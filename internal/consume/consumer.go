@@ -51,7 +51,7 @@ type Consumer struct {
 	decoder *decoder
 	// laneBytes is what one pull request may bring.
 	laneBytes int
-	away    away
+	away      away
 }
 
 // New makes a Consumer. It does no I/O.

@@ -180,6 +180,24 @@ func (r *rig) eventually(what string, ok func() bool) {
 	}
 }
 
+// stays looks for a while whether a condition holds all the time.
+func (r *rig) stays(what string, ok func() bool) {
+	r.Helper()
+	end := time.After(500 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-tick.C:
+			if !ok() {
+				r.Fatalf("no longer so: %s", what)
+			}
+		}
+	}
+}
+
 // settled waits until the server holds nothing for the consumer.
 func (r *rig) settled() *jetstream.ConsumerInfo {
 	r.Helper()

@@ -165,11 +165,10 @@ func (r *rig) drain(b *testing.B) (c cost, memory int) {
 	durable := fmt.Sprintf("drain-%d", time.Now().UnixNano())
 	w := servers.Worker(b, "run", "--nats.url", r.nats.URL, "--redis.host", host, "--redis.port", port,
 		"--consume.durable", durable, "--http.addr", "", "--log.level", "warn")
-	before := r.measure(b, w.PID(), func() { r.waitFor(b, durable, func(i *jetstream.ConsumerInfo) bool { return i.Delivered.Consumer > 0 }) })
+	r.waitFor(b, durable, func(i *jetstream.ConsumerInfo) bool { return i.Delivered.Consumer > 0 })
 	c = r.measure(b, w.PID(), func() {
 		r.waitFor(b, durable, func(i *jetstream.ConsumerInfo) bool { return i.NumPending == 0 && i.NumAckPending == 0 })
 	})
-	_ = before
 	memory = memoryOf(b, w.PID())
 	if code, took := w.Terminate(); code != 0 {
 		b.Fatalf("worker ended with %d after %v: %s", code, took, w.Output())

@@ -1,0 +1,139 @@
+package acl
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
+
+	"returnd/internal/job"
+	"returnd/test/servers"
+)
+
+const limit = 20 * time.Second
+
+// startWorker starts a worker and waits until it is ready.
+func startWorker(t *testing.T, natsURL string, args ...string) *servers.Process {
+	t.Helper()
+	p := servers.Worker(t, append([]string{"run", "--nats.url", natsURL, "--http.addr", "127.0.0.1:0"}, args...)...)
+	servers.Eventually(t, limit, "the worker is ready", func() bool { return strings.Contains(p.Stderr(), "msg=ready") })
+	return p
+}
+
+func connect(t *testing.T, url string, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(url, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// client publishes and asks as any program would.
+type client struct {
+	*testing.T
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	subjects job.Subjects
+}
+
+// everything has the worker do all it can, and checks that nothing was refused on the way. disturb comes in the middle.
+func everything(t *testing.T, nc *nats.Conn, disturb func()) {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{T: t, nc: nc, js: js, subjects: job.NewSubjects("salt")}
+	jids := c.publishAll()
+	disturb()
+	c.publishReturn(jids[0], "web1", "cmd.run", "") // again, with another function
+	c.settled()
+	c.askAll(jids[0])
+	c.noDeadLetters()
+}
+
+// publishAll publishes loads and returns, more of them than a history with the limit 1 holds.
+func (c *client) publishAll() []string {
+	c.Helper()
+	var jids []string
+	for i := range 12 {
+		jid := job.FormatJID(time.Now().Add(time.Duration(i-20) * time.Second))
+		jids = append(jids, jid)
+		c.publish(c.subjects.Load(jid), `{"jid": "`+jid+`", "fun": "test.ping", "tgt": "*", "minions": ["web1", "web2"], "key": "x"}`)
+		c.publishReturn(jid, "web1", "test.ping", "")
+		c.settled() // one by one: the list is cut, the pointer moves
+	}
+	c.publishReturn("my own job", "web2", "test.ping", "")
+	c.publishReturn(jids[0], "web2", "test.ping", `, "ret_kwargs": {"db": "1"}`)
+	return jids
+}
+
+func (c *client) publishReturn(jid, minion, fun, more string) {
+	c.Helper()
+	body := fmt.Sprintf(`{"id": %q, "jid": %q, "fun": %q, "return": true%s}`, minion, jid, fun, more)
+	c.publish(c.subjects.Return(jid, minion), body)
+}
+
+func (c *client) publish(subject, body string) {
+	c.Helper()
+	if _, err := c.js.Publish(c.Context(), subject, []byte(body)); err != nil {
+		c.Fatalf("publish %s: %v", subject, err)
+	}
+}
+
+// settled waits until the worker has done with what was published.
+func (c *client) settled() {
+	c.Helper()
+	servers.Eventually(c, limit, "everything is settled", func() bool {
+		consumer, err := c.js.Consumer(c.Context(), "RETURNS", "returnd")
+		if err != nil {
+			return false
+		}
+		info := consumer.CachedInfo()
+		return info.NumPending == 0 && info.NumAckPending == 0
+	})
+}
+
+func (c *client) noDeadLetters() {
+	c.Helper()
+	stream, err := c.js.Stream(c.Context(), "RETURNS_DEAD")
+	if err != nil {
+		c.Fatal(err)
+	}
+	if n := stream.CachedInfo().State.Msgs; n != 0 {
+		c.Errorf("got %d dead letters, want none", n)
+	}
+}
+
+// askAll calls every endpoint.
+func (c *client) askAll(jid string) {
+	c.Helper()
+	web1 := `{"id":"web1"`
+	for _, q := range []struct{ endpoint, request, want string }{
+		{"get_jid", `{"jid": "` + jid + `"}`, `"fun": "cmd.run"`},
+		{"get_load", `{"jid": "` + jid + `"}`, `"Minions": ["web1", "web2"]`},
+		{"get_jids", ``, jid},
+		{"get_fun", `{"fun": "test.ping"}`, `"web1"`},
+		{"get_minions", ``, `"web1"`},
+		{"prep_jid", ``, `"20`},
+		{"save_load", `{"jid": "saved", "load": {"fun": "test.ping"}, "minions": ["web1"]}`, `null`},
+		{"save_minions", `{"jid": "saved", "minions": ["web2"]}`, `null`},
+		{"get_load", `{"jid": "saved"}`, `"Minions": ["web1", "web2"]`},
+		{"returner", `{"ret": ` + web1 + `, "jid": "saved", "fun": "test.ping", "return": 1}}`, `null`},
+		{"get_jid", `{"jid": "saved"}`, web1},
+	} {
+		m, err := c.nc.RequestWithContext(c.Context(), c.subjects.Returner()+"."+q.endpoint, []byte(q.request))
+		if err != nil {
+			c.Fatalf("%s: %v", q.endpoint, err)
+		}
+		if code := m.Header.Get(micro.ErrorCodeHeader); code != "" || !strings.Contains(string(m.Data), q.want) {
+			c.Errorf("%s %s: got %s %s %s, want %s", q.endpoint, q.request, code, m.Header.Get(micro.ErrorHeader), m.Data, q.want)
+		}
+	}
+}

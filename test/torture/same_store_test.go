@@ -1,0 +1,174 @@
+package torture
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/metric/noop"
+	"pgregory.net/rapid"
+
+	"returnd/internal/job"
+	"returnd/internal/persist"
+	"returnd/test/servers"
+)
+
+// replicas is the number of workers among which returns are shuffled.
+const replicas = 3
+
+// stores are what three workers would write with, on one Redis.
+type stores struct {
+	redis *redis.Client
+	all   []*persist.Store
+}
+
+func newStores(t *testing.T, p *servers.Process) *stores {
+	t.Helper()
+	s := &stores{redis: clientOn(t, p, 0)}
+	cfg := persist.DefaultConfig()
+	host, port, err := net.SplitHostPort(p.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Redis.Host = host
+	cfg.Redis.Port, _ = strconv.Atoi(port)
+	for range replicas {
+		store, err := persist.New(cfg, slog.New(slog.DiscardHandler), noop.Meter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.Close() })
+		s.all = append(s.all, store)
+	}
+	return s
+}
+
+func (s *stores) flush(t *rapid.T) {
+	if err := s.redis.FlushAll(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stores) read(t *rapid.T) keyspace {
+	k, err := readKeyspace(context.Background(), s.redis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// write hands entries to one store, in batches of a size.
+func (s *stores) write(t *rapid.T, store int, entries []job.Entry, batch int) {
+	for part := range slices.Chunk(entries, batch) {
+		for i, err := range s.all[store].Write(context.Background(), part) {
+			if err != nil {
+				t.Errorf("write the entry of job %q: %v", part[i].JID(), err)
+			}
+		}
+	}
+}
+
+// share writes entries through all stores at once, shuffled, by any store in any batch.
+func (s *stores) share(t *rapid.T, entries []job.Entry) {
+	seed := rapid.Uint64().Draw(t, "shuffle")
+	random := rand.New(rand.NewPCG(seed, 0))
+	random.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
+	var group sync.WaitGroup
+	for store, part := range parts(entries, replicas) {
+		batch := 1 + random.IntN(16)
+		group.Go(func() { s.write(t, store, part, batch) })
+	}
+	group.Wait()
+}
+
+// parts deals entries out to n.
+func parts(entries []job.Entry, n int) [][]job.Entry {
+	dealt := make([][]job.Entry, n)
+	for i, e := range entries {
+		dealt[i%n] = append(dealt[i%n], e)
+	}
+	return dealt
+}
+
+func entriesOf(t *rapid.T, all []message, first time.Time) []job.Entry {
+	entries := make([]job.Entry, len(all))
+	for i, m := range all {
+		var err error
+		if entries[i], err = m.entry(first); err != nil {
+			t.Fatalf("%+v: %v", m, err)
+		}
+	}
+	return entries
+}
+
+// TestStateIsTheSameForAnyOrderOfWrites asks the store alone, with publishing times of hours apart, which no stream
+// can be made to have: an orderly pass, everything twice and shuffled among three, and everything once more.
+func TestStateIsTheSameForAnyOrderOfWrites(t *testing.T) {
+	checks(t, 60, 3000)
+	s := newStores(t, servers.Redis(t))
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Now()
+		all := caseOf(now.Add(-span), 8).Draw(t, "messages")
+		orderly := entriesOf(t, all, now.Add(-span))
+
+		s.flush(t)
+		s.write(t, 0, orderly, rapid.IntRange(1, 64).Draw(t, "batch"))
+		want := s.read(t)
+
+		limit := func() tolerance {
+			return tolerance{2 * time.Second, time.Since(now), floats(now.Add(-span))}
+		}
+		s.write(t, 1, orderly, rapid.IntRange(1, 64).Draw(t, "batch of the replay"))
+		same(t, "replayed", all, want, s.read(t), limit())
+
+		s.flush(t)
+		s.share(t, slices.Concat(orderly, orderly))
+		same(t, "twice and shuffled", all, want, s.read(t), limit())
+	})
+}
+
+// TestStateIsTheSameForLaterDuplicates publishes everything again, up to hours later: the earliest message anchors.
+func TestStateIsTheSameForLaterDuplicates(t *testing.T) {
+	checks(t, 40, 2000)
+	s := newStores(t, servers.Redis(t))
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Now()
+		all := caseOf(now.Add(-2*span), 5).Draw(t, "messages")
+		orderly := entriesOf(t, all, now.Add(-2*span))
+		s.flush(t)
+		s.write(t, 0, orderly, 16)
+		want := s.read(t)
+
+		later := entriesOf(t, all, now.Add(-2*span+time.Duration(rapid.IntRange(0, int(span)).Draw(t, "later"))))
+		s.flush(t)
+		s.share(t, slices.Concat(orderly, later))
+		limit := tolerance{2 * time.Second, time.Since(now), floats(now.Add(-2 * span))}
+		same(t, "again and later", all, want, s.read(t), limit)
+	})
+}
+
+// same fails with what differs, and with the messages that led there.
+func same(t rapid.TB, pass string, all []message, want, got keyspace, limit tolerance) {
+	t.Helper()
+	faults := differences(want, got, limit)
+	if len(faults) == 0 {
+		return
+	}
+	var lines []string
+	for _, m := range all {
+		lines = append(lines, m.published.String()+" "+m.jid+" "+m.minion+" "+m.body)
+	}
+	if len(lines) > 30 {
+		lines = append(lines[:30], "…")
+	}
+	t.Fatalf("%s: the keyspace is another than after one orderly pass:\n%s\nmessages:\n%s", pass,
+		strings.Join(faults[:min(len(faults), 20)], "\n"), strings.Join(lines, "\n"))
+}

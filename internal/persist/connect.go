@@ -1,10 +1,12 @@
 package persist
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -58,6 +60,13 @@ func (r Redis) credentials(a address) func() (string, string) {
 		return a.username, strings.TrimRight(string(text), "\r\n")
 	}
 }
+
+// quiet keeps the client library from writing lines of its own to stderr: what it has to say comes back as errors.
+var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
 
 // dial makes the two clients of one database: batches never wait for the connections of queries.
 func dial(r Redis, db int) (writer, reader redis.UniversalClient, err error) {

@@ -98,7 +98,9 @@ for at = 4, #ARGV, 6 do
     i = i + 1
     local list = KEYS[2 * i]
     local fresh = pointers[i] ~= list and advance(i, jid, istime, expiry) and not late
-    if fresh or not pcall('LPOS', list, entry) then note(i, push(list, entry, expiry)) end
+    local found = not fresh and pcall('LPOS', list, entry)
+    if not found then found = push(list, entry, expiry) end
+    note(i, found)
   end
 end
 

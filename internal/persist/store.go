@@ -46,6 +46,7 @@ func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics of the store: %w", err)
 	}
+	quiet()
 	s := &Store{
 		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m,
 		scripts: newScripts(), targets: map[int]*target{},

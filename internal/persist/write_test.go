@@ -209,8 +209,9 @@ func TestWrongTypeFailsOnlyItsOwn(t *testing.T) {
 	r.redis.Set(t.Context(), "ret:"+bad, "a string", 0)
 	r.redis.HSet(t.Context(), "app:users", "k", "v")
 	r.redis.HSet(t.Context(), "load:"+bad, "k", "v")
+	r.redis.Set(t.Context(), "returnd/history:m3", "a string", 0)
 	entries := []job.Entry{
-		ret(bad, "m1", "f.x"), ret(good, "m1", "f.x"), ret(good, "app", "users"), ret(good, "m2", "f.x"),
+		ret(bad, "m1", "f.x"), ret(good, "m1", "f.x"), ret(good, "app", "users"), ret(good, "m2", "f.x"), ret(good, "m3", "f.x"),
 		load(t, bad, `{"fun": "f.x"}`), load(t, good, `{"fun": "f.x"}`),
 	}
 	var got []string
@@ -225,7 +226,7 @@ func TestWrongTypeFailsOnlyItsOwn(t *testing.T) {
 			got = append(got, err.Error())
 		}
 	}
-	want := []string{"wrong_type", "stored", "wrong_type", "stored", "wrong_type", "stored"}
+	want := []string{"wrong_type", "stored", "wrong_type", "stored", "wrong_type", "wrong_type", "stored"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}

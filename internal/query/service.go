@@ -79,7 +79,7 @@ func (s *Service) Ready(context.Context) error {
 // The bounds of a shutdown, which must leave the worker's ten seconds room for the last flush.
 const (
 	flushLimit = 500 * time.Millisecond
-	drainLimit = 3 * time.Second
+	drainLimit = time.Second
 	abortLimit = 500 * time.Millisecond
 )
 

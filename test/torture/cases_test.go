@@ -74,7 +74,10 @@ func floats(now time.Time) func(jid string) bool {
 
 // caseOf draws the messages of some jobs, in the order of their publishing. Equal jid and minion mean equal bytes, as
 // promise 2 demands; so do equal jids of real loads, but for the Minions that are merged.
-func caseOf(now time.Time, jobs int) *rapid.Generator[[]message] {
+//
+// A job whose jid names no earlier time is anchored at its messages' own times. Unless they may be hours apart, all
+// messages of such a job are published at one moment.
+func caseOf(now time.Time, jobs int, hoursApart bool) *rapid.Generator[[]message] {
 	return rapid.Custom(func(t *rapid.T) []message {
 		jids := rapid.SliceOfNDistinct(jidsAround(now), 1, jobs, rapid.ID[string]).Draw(t, "jids")
 		var all []message
@@ -83,8 +86,14 @@ func caseOf(now time.Time, jobs int) *rapid.Generator[[]message] {
 			all = append(all, loadsOf(t, jid)...)
 		}
 		all = rapid.Permutation(all).Draw(t, "order")
-		for i := range all {
-			all[i].published = time.Duration(rapid.IntRange(0, int(span/time.Second)).Draw(t, "published")) * time.Second
+		moments := map[string]time.Duration{}
+		for i, m := range all {
+			at, known := moments[m.jid]
+			if !known || hoursApart || !floats(now)(m.jid) {
+				at = time.Duration(rapid.IntRange(0, int(span/time.Second)).Draw(t, "published")) * time.Second
+				moments[m.jid] = at
+			}
+			all[i].published = at
 		}
 		slices.SortStableFunc(all, func(a, b message) int { return int(a.published - b.published) })
 		return all

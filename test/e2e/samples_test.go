@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"returnd/test/servers"
+)
+
+// Ways in which we want to leave something else than Salt's returner does.
+const (
+	inDatabase1 = "database 1" // kept, in the database that it asks for
+	notKept     = "not kept"
+	beaten      = "beaten" // another load of the job stands
+	// Anything else is the reason of a dead letter.
+)
+
+// differences are the documents that end otherwise than in golden.ndjson.
+// What differs for all of them is in saltKeys.
+var differences = []struct{ sample, outcome, why string }{
+	{"returns/44_schedule_req.json", "jid_req",
+		"`req` asks the master for a jid: Salt's returner keeps it under ret:req, where each such return overwrites the last one"},
+	{"returns/45_schedule_real_jid_metadata.json", inDatabase1,
+		"ret_kwargs asks for database 1, for this return alone; the recording was made without a second database"},
+	{"returns/46_schedule_nocache.json", notKept,
+		"`nocache` asks not to be kept; Salt's returner keeps it under ret:nocache"},
+	{"returns/48_ret_config_kwargs.json", "ret_kwargs",
+		"a message never chooses the host that the worker connects to"},
+	{"loads/13_overwritten_by_return.json", beaten,
+		"a return never replaces a load (salt#58612): the real load of this job, 02, stands whichever comes first"},
+	{"loads/18_jid_mismatch.json", "subject",
+		"it is published as another job's load than its body says"},
+}
+
+// ungolden are documents too large to be recorded. What Salt leaves of them
+// follows from the others.
+var ungolden = map[string]string{
+	"returns/36_large_300k.json": `{"Keys": {
+		"ret:20261120080000285084": {"Type": "hash", "TTL": 86400, "Value": {"ID": ""}},
+		"ID:FUN": {"Type": "string", "TTL": -1}, "minions": {"Type": "set", "TTL": -1}}}`,
+}
+
+// way publishes the samples, and notes in them as what.
+type way struct {
+	name    string
+	publish func(t *testing.T, r *rig, all []*sample)
+}
+
+func TestSamplesEndAsInSalt(t *testing.T) {
+	ways := []way{
+		{"worker publish", func(t *testing.T, r *rig, all []*sample) { publishByCommand(t, r, all) }},
+		{"worker publish, packed", func(t *testing.T, r *rig, all []*sample) { publishByCommand(t, r, all, "--compress", "zstd") }},
+		{"plain client, last first", publishBackwards},
+	}
+	servers.WorkerBinary(t) // once, before all want it
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			all := slices.Concat(readSamples(t, "returns"), readSamples(t, "loads"))
+			for _, s := range all {
+				s.complete(t)
+			}
+			r := newRig(t)
+			r.start(t)
+			published := time.Now()
+			w.publish(t, r, all)
+			r.settle(t)
+			checkKept(t, r, all, published)
+			checkReads(t, r, all)
+		})
+	}
+}
+
+// complete adds what the recording does not have.
+func (s *sample) complete(t *testing.T) {
+	t.Helper()
+	if text, ok := ungolden[s.name]; ok {
+		var own struct{ ID, Fun string }
+		if err := json.Unmarshal(s.raw, &own); err != nil {
+			t.Fatal(err)
+		}
+		text = strings.NewReplacer("FUN", own.Fun, "ID", own.ID).Replace(text)
+		if err := json.Unmarshal([]byte(text), &s.golden); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkGolden(t, s)
+}
+
+// publishByCommand has the worker's own command move the jids to now. It takes
+// as many runs as there are ways to publish, each with its own distance.
+func publishByCommand(t *testing.T, r *rig, all []*sample, flags ...string) {
+	var returns, loads, strays []*sample
+	for _, s := range all {
+		switch {
+		case !s.isLoad():
+			returns = append(returns, s)
+		case outcomeOf(s) == "subject":
+			strays = append(strays, s)
+		default:
+			loads = append(loads, s)
+		}
+	}
+	other := loadSubject(formatJID(time.Now().Add(-time.Second)))
+	command(t, r, returns, flags)
+	command(t, r, loads, append(flags, "--as", "load"))
+	command(t, r, strays, append(flags, "--as", "load", "--subject", other))
+	for _, s := range strays {
+		s.subject = other
+	}
+}
+
+// command runs `worker publish` over some documents, and learns from the
+// first one's jid by how much all of them were moved.
+func command(t *testing.T, r *rig, some []*sample, flags []string) {
+	t.Helper()
+	args := append([]string{"publish", "--redate", "--nats.url", r.nats.URL}, flags...)
+	for _, s := range some {
+		args = append(args, s.path())
+	}
+	before := time.Now()
+	out, errs, code := servers.Run(t, args...)
+	if code != 0 || !strings.Contains(out, "refused 0") {
+		t.Fatalf("exit code %d:\n%s%s", code, out, errs)
+	}
+	stream, err := r.js.Stream(t.Context(), "RETURNS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := stream.GetMsg(t.Context(), stream.CachedInfo().State.LastSeq-uint64(len(some))+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shift := shiftOf(t, some[0], string(first.Data), first.Subject, first.Header.Get("Content-Encoding") == "")
+	for _, s := range some {
+		s.redate(shift)
+	}
+	if moved, _ := jidTime(some[0].jid); moved.Before(before.Add(-tolerance)) || moved.After(time.Now()) {
+		t.Errorf("moved to %v, want now", moved)
+	}
+}
+
+// shiftOf reads the new jid of a plain body, else of the subject.
+func shiftOf(t *testing.T, s *sample, body, subject string, plain bool) time.Duration {
+	t.Helper()
+	jid := strings.Split(subject, ".")[2]
+	if plain {
+		jid = ownJID.FindStringSubmatch(body)[1]
+	}
+	if strings.HasSuffix(s.name, "18_jid_mismatch.json") && !plain {
+		t.Log("the distance of the stray is read off its letter alone")
+	}
+	now, _ := jidTime(jid)
+	then, _ := jidTime(s.oldJID)
+	return now.Sub(then)
+}
+
+// publishBackwards is a client that knows the subjects, and nothing of the
+// worker. Disorder must not be seen in the end.
+func publishBackwards(t *testing.T, r *rig, all []*sample) {
+	first, _ := jidTime(all[0].oldJID)
+	shift := time.Now().Add(-2 * time.Second).Truncate(time.Microsecond).Sub(first)
+	for _, s := range slices.Backward(all) {
+		s.redate(shift)
+		if outcomeOf(s) == "subject" {
+			s.subject = loadSubject(s.jid + "1")
+		}
+		r.publish(t, s.subject, s.body, nil)
+	}
+}
+
+func outcomeOf(s *sample) string {
+	for _, d := range differences {
+		if d.sample == s.name {
+			return d.outcome
+		}
+	}
+	return ""
+}
+
+// secrets are the members that a load is kept without, wherever they stand in
+// a pretty-printed one.
+var (
+	secretWithin = regexp.MustCompile(`(?m)^ "(?:key|token)": "[^"]*",\n`)
+	secretLast   = regexp.MustCompile(`,\n "(?:key|token)": "[^"]*"\n\}$`)
+)
+
+func withoutSecrets(load string) string {
+	return secretLast.ReplaceAllString(secretWithin.ReplaceAllString(load, ""), "\n}")
+}
+
+// keepSample adds Salt's keys of a document, the jids moved and the values
+// those published, with the differences that we want for all of them:
+//
+//   - a pointer expires with its job (salt#69038), and of several returns the greatest jid counts, not the last write
+//   - of a load, key and token are left out: the master's secret, readable by everybody with the Redis password
+//   - `Minions` is kept in returnd/job:<jid> too, so that save_minions and syndics can add to it; in the load it
+//     stays as it is where it is sorted already, as in these samples
+//   - our own keys: returnd/history:<minion>, returnd/seen, returnd/jobs
+func (k keyspace) keepSample(s *sample, published time.Time) {
+	if !s.isLoad() {
+		k.keep(stored{s.jid, s.minion(), s.fun(), string(s.body), published})
+		return
+	}
+	var load struct{ Minions []string }
+	_ = json.Unmarshal(s.body, &load) // the samples are JSON
+	k.keepLoad(s.jid, withoutSecrets(string(s.body)), load.Minions, published)
+}
+
+func checkKept(t *testing.T, r *rig, all []*sample, published time.Time) {
+	t.Helper()
+	want := map[int]keyspace{0: {}, 1: {}}
+	var dead []letter
+	for _, s := range all {
+		switch outcome := outcomeOf(s); outcome {
+		case "":
+			want[0].keepSample(s, published)
+		case inDatabase1:
+			want[1].keepSample(s, published)
+		case notKept, beaten:
+		default:
+			dead = append(dead, letter{Subject: s.subject, Reason: outcome, Body: string(s.body)})
+		}
+	}
+	for n, k := range want {
+		if diff := cmp.Diff(k, dump(t, r.db(t, n)), nearly); diff != "" {
+			t.Errorf("database %d (-want +got):\n%s", n, diff)
+		}
+	}
+	info, err := r.db(t, 0).Info(t.Context(), "keyspace").Result()
+	if err != nil || strings.Count(info, "\ndb") != 2 {
+		t.Errorf("want two databases in use (%v):\n%s", err, info)
+	}
+	checkLetters(t, dead, r.letters(t))
+}
+
+// checkLetters compares letters without regard to their order; packed bodies
+// are unpacked, whatever they were sent as.
+func checkLetters(t *testing.T, want, got []letter) {
+	t.Helper()
+	for i := range got {
+		got[i].Body = unpacked(t, got[i])
+	}
+	order := cmpopts.SortSlices(func(a, b letter) bool { return a.Subject < b.Subject })
+	if diff := cmp.Diff(want, got, order, cmpopts.IgnoreUnexported(letter{})); diff != "" {
+		t.Errorf("dead letters (-want +got):\n%s", diff)
+	}
+}

@@ -3,6 +3,7 @@ package consume
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -11,11 +12,13 @@ import (
 )
 
 type metrics struct {
-	fetched, stored, noCache, redelivered, held, naked metric.Int64Counter
-	dead, deadFailed                                   metric.Int64Counter
-	batchSize                                          metric.Int64Histogram
-	batchAge                                           metric.Float64Histogram
-	reasons                                            map[job.Reason]metric.MeasurementOption
+	// One for each message: counted here, and read when somebody looks.
+	fetched, redelivered atomic.Int64
+
+	stored, noCache, held, naked, dead, deadFailed metric.Int64Counter
+	batchSize                                      metric.Int64Histogram
+	batchAge                                       metric.Float64Histogram
+	reasons                                        map[job.Reason]metric.MeasurementOption
 }
 
 func newMetrics(meter metric.Meter) (*metrics, error) {
@@ -29,10 +32,8 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 		errs = append(errs, err)
 		return c
 	}
-	m.fetched = count("returnd.consume.fetched", "Messages taken off the stream, loads and redeliveries included")
 	m.stored = count("returnd.consume.stored", "Messages acknowledged after their write was confirmed")
 	m.noCache = count("returnd.consume.nocache", "Returns that asked not to be kept")
-	m.redelivered = count("returnd.consume.redelivered", "Messages that came again")
 	m.held = count("returnd.consume.held", "Times a message was held because Redis was away")
 	m.naked = count("returnd.consume.nak", "Messages given back to the stream for later")
 	m.dead = count("returnd.consume.dead", "Messages put into the dead letters, by reason")
@@ -60,7 +61,11 @@ func (c *Consumer) observe(meter metric.Meter) error {
 		metric.WithDescription("Age of the oldest unsettled message"))
 	holding, err4 := meter.Int64ObservableGauge("returnd.consume.holding", metric.WithUnit("{message}"),
 		metric.WithDescription("Messages that this worker holds"))
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	fetched, err5 := meter.Int64ObservableCounter("returnd.consume.fetched", metric.WithUnit("{return}"),
+		metric.WithDescription("Messages taken off the stream, loads and redeliveries included"))
+	redelivered, err6 := meter.Int64ObservableCounter("returnd.consume.redelivered", metric.WithUnit("{return}"),
+		metric.WithDescription("Messages that came again"))
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return err
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
@@ -69,7 +74,9 @@ func (c *Consumer) observe(meter metric.Meter) error {
 		o.ObserveInt64(unacked, int64(s.unacked))
 		o.ObserveFloat64(oldest, s.oldest.Seconds())
 		o.ObserveInt64(holding, int64(c.queue.size()))
+		o.ObserveInt64(fetched, c.metrics.fetched.Load())
+		o.ObserveInt64(redelivered, c.metrics.redelivered.Load())
 		return nil
-	}, lag, unacked, oldest, holding)
+	}, lag, unacked, oldest, holding, fetched, redelivered)
 	return err
 }

@@ -38,9 +38,9 @@ func (c *Consumer) nak(d *delivery, delay time.Duration) {
 }
 
 func (c *Consumer) count(d *delivery) {
-	c.metrics.fetched.Add(context.Background(), 1)
+	c.metrics.fetched.Add(1)
 	if d.delivered > 1 {
-		c.metrics.redelivered.Add(context.Background(), 1)
+		c.metrics.redelivered.Add(1)
 	}
 }
 
@@ -89,14 +89,14 @@ func (c *Consumer) flush(stopping, work context.Context, b *batch) {
 // writeOnce writes a batch and settles what it can. What stays in the batch is held, for the reason returned.
 func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 	errs := c.sink.Write(ctx, b.entries)
-	stored, keep := 0, []int(nil)
+	stored, bytes, keep := 0, 0, []int(nil)
 	for i := range errs {
 		d := &b.deliveries[i]
 		var rejection *job.Rejection
 		switch err := errs[i]; {
 		case err == nil:
-			c.settle(d, ack)
-			stored++
+			_ = c.nc.Publish(d.msg.Reply, ack) // a lost one costs a redelivery
+			stored, bytes = stored+1, bytes+d.size
 		case errors.As(err, &rejection):
 			c.letters.post(*d, rejection)
 		case errors.Is(err, job.ErrUnavailable):
@@ -108,6 +108,7 @@ func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 			c.nak(d, nakDelay)
 		}
 	}
+	c.credit.release(stored, bytes)
 	c.metrics.stored.Add(ctx, int64(stored))
 	if held == nil {
 		if lasted := c.away.end(); lasted > 0 {

@@ -52,9 +52,10 @@ func everything(t *testing.T, nc *nats.Conn, disturb func()) {
 	c := &client{T: t, nc: nc, js: js, subjects: job.NewSubjects("salt")}
 	jids := c.publishAll()
 	disturb()
-	c.publishReturn(jids[0], "web1", "cmd.run", "") // again, with another function
+	last := jids[len(jids)-1]
+	c.publishReturn(last, "web1", "cmd.run", "") // again, with another function
 	c.settled()
-	c.askAll(jids[0])
+	c.askAll(last)
 	c.noDeadLetters()
 }
 

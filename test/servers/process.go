@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,14 +23,17 @@ const readyLimit = 30 * time.Second
 // called from any goroutine, but lifecycle calls from one at a time.
 type Process struct {
 	Addr   string // host:port on the loopback; "" for a worker
-	URL    string // redis:// or nats:// form of Addr
+	URL    string // redis://, rediss:// or nats:// form of Addr
 	Dir    string // the process's own directory, kept over restarts
 	Socket string // redis: path of its unix socket, short enough for any system
 
 	name    string
 	path    string
 	args    []string
-	answers func(*Process) bool // nil: ready once started
+	env     []string                // nil: the test's own
+	login   login                   // what Do shows a Redis server
+	stopped atomic.Bool             // frozen by Stop
+	answers func(*Process) bool     // nil: ready once started
 	t       testing.TB
 	stdout  buffer
 	stderr  buffer
@@ -78,7 +82,7 @@ func (p *Process) end() {
 // does not wait for an answer.
 func (p *Process) launch() error {
 	cmd := exec.Command(p.path, p.args...)
-	cmd.Dir = p.Dir
+	cmd.Dir, cmd.Env = p.Dir, p.env
 	cmd.Stdout, cmd.Stderr = &p.stdout, &p.stderr
 	cmd.WaitDelay = time.Second // a grandchild may hold the output open
 	r := &run{cmd: cmd, done: make(chan struct{})}
@@ -90,6 +94,7 @@ func (p *Process) launch() error {
 	p.mu.Lock()
 	p.run = r
 	p.mu.Unlock()
+	p.stopped.Store(false)
 	return nil
 }
 
@@ -138,6 +143,9 @@ func (p *Process) Running() bool {
 		return true
 	}
 }
+
+// serving tells whether answers can be expected: it runs and is not stopped.
+func (p *Process) serving() bool { return p.Running() && !p.stopped.Load() }
 
 // ExitCode is what the ended process answered, -1 when a signal ended it. It
 // waits for the end.

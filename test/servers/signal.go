@@ -24,6 +24,7 @@ func (p *Process) Kill() {
 // answers. Kill ends a stopped process too.
 func (p *Process) Stop() {
 	p.t.Helper()
+	p.stopped.Store(true)
 	p.Signal(syscall.SIGSTOP)
 }
 
@@ -31,6 +32,7 @@ func (p *Process) Stop() {
 func (p *Process) Cont() {
 	p.t.Helper()
 	p.Signal(syscall.SIGCONT)
+	p.stopped.Store(false)
 }
 
 // Terminate asks the process to end with SIGTERM and waits for it. It returns

@@ -63,20 +63,42 @@ func WorkerBinary(t testing.TB) string {
 }
 
 // Worker starts `worker <args>` in a directory of its own and returns at
-// once: what "ready" means is the test's business (Eventually, /readyz). The
-// environment is the test's (t.Setenv).
+// once: what "ready" means is the test's business (Eventually, /readyz).
+//
+// As with env(1), arguments of the form NAME=value that stand before the
+// others are added to its environment. The rest of that is the test's, but
+// for the RETURND_ variables: the worker would obey those of the shell that
+// runs the tests, or refuse to start over an unknown one.
 func Worker(t testing.TB, args ...string) *Process {
 	t.Helper()
 	p := newProcess(t, "worker", WorkerBinary(t))
-	p.args = args
+	p.env, p.args = environment(os.Environ(), args)
 	if err := p.launch(); err != nil {
 		t.Fatalf("start worker %v: %v", args, err)
 	}
 	return p
 }
 
+// environment splits leading NAME=value arguments from the others and adds
+// them to what is inherited.
+func environment(inherited, args []string) (env, rest []string) {
+	for _, variable := range inherited {
+		if !strings.HasPrefix(variable, "RETURND_") {
+			env = append(env, variable)
+		}
+	}
+	for i, arg := range args {
+		name, _, assigned := strings.Cut(arg, "=")
+		if !assigned || strings.HasPrefix(name, "-") {
+			return env, args[i:]
+		}
+		env = append(env, arg)
+	}
+	return env, nil
+}
+
 // Run runs `worker <args>` to its end in the test's working directory, without
-// standard input.
+// standard input. Arguments and environment are as in Worker.
 func Run(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	return RunInput(t, nil, args...)
@@ -88,7 +110,9 @@ func RunInput(t testing.TB, stdin io.Reader, args ...string) (stdout, stderr str
 	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
 	defer cancel()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, WorkerBinary(t), args...)
+	env, rest := environment(os.Environ(), args)
+	cmd := exec.CommandContext(ctx, WorkerBinary(t), rest...)
+	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errs
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()

@@ -74,6 +74,7 @@ var table = map[string]rule{
 	"test/servers": {[]string{"internal/*"}, anything, "starts what tests run against; no product code may import it"},
 	"test/e2e":     {[]string{"internal/*", "test/servers"}, anything, "end to end: drives the product and looks behind it"},
 	"test/bench":   {[]string{"internal/*", "test/servers"}, anything, "measures the product end to end"},
+	"test/torture": {[]string{"internal/*", "test/servers"}, anything, "stops and kills servers and workers, and asks what is left"},
 }
 
 // testLibraries may be imported by any test file.

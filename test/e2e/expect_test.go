@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -8,22 +9,23 @@ import (
 // jidLayout is a time jid with a dot before its microseconds.
 const jidLayout = "20060102150405.000000"
 
+var timed = regexp.MustCompile(`^\d{20}(_\d+)?$`)
+
 // jidTime reads a time jid.
 func jidTime(jid string) (time.Time, bool) {
-	digits, _, _ := strings.Cut(jid, "_")
-	if len(digits) != 20 {
+	if !timed.MatchString(jid) {
 		return time.Time{}, false
 	}
-	at, err := time.Parse(jidLayout, digits[:14]+"."+digits[14:])
+	at, err := time.Parse(jidLayout, jid[:14]+"."+jid[14:20])
 	return at, err == nil
 }
 
 func formatJID(at time.Time) string { return strings.Replace(at.UTC().Format(jidLayout), ".", "", 1) }
 
-// startOf is when a job begins: the time in its jid, else when it was
-// published. The jids of these tests are at most seconds ahead.
+// startOf is when a job begins: at the time in its jid or when it was
+// published, whichever comes first.
 func startOf(jid string, published time.Time) time.Time {
-	if at, ok := jidTime(jid); ok {
+	if at, ok := jidTime(jid); ok && at.Before(published) {
 		return at
 	}
 	return published
@@ -31,9 +33,9 @@ func startOf(jid string, published time.Time) time.Time {
 
 // beats is the order of jids: a time jid beats a custom one, else as text.
 func beats(jid, stored string) bool {
-	_, timed := jidTime(jid)
-	if _, other := jidTime(stored); timed != other {
-		return timed
+	_, isTime := jidTime(jid)
+	if _, other := jidTime(stored); isTime != other {
+		return isTime
 	}
 	return jid > stored
 }

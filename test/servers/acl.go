@@ -3,6 +3,7 @@ package servers
 import (
 	"crypto/rand"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,11 +42,12 @@ func (s *ACL) SetUsers(users ...string) {
 
 func (s *ACL) write(users []string) {
 	s.t.Helper()
-	lines := []string{"user default off", "user " + s.login.user + " on >" + s.login.password + " ~* &* +@all"}
+	lines := []string{"user " + s.login.user + " on >" + s.login.password + " ~* &* +@all"}
+	// A user may stand in the file once.
+	if !slices.ContainsFunc(users, func(user string) bool { return strings.HasPrefix(user, "default ") }) {
+		lines = append(lines, "user default off")
+	}
 	for _, user := range users {
-		if strings.HasPrefix(user, "default ") {
-			lines = lines[1:] // a user stands in the file once
-		}
 		lines = append(lines, "user "+user)
 	}
 	if err := os.WriteFile(s.file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -67,6 +68,12 @@ func Addrs(processes []*Process) []string {
 	return addrs
 }
 
+// hostPort is the address as commands take it.
+func (p *Process) hostPort() (host, port string) {
+	host, port, _ = net.SplitHostPort(p.Addr)
+	return host, port
+}
+
 // at finds the process that listens on an address, nil if none does.
 func at(processes []*Process, addr string) *Process {
 	for _, p := range processes {
@@ -75,4 +82,19 @@ func at(processes []*Process, addr string) *Process {
 		}
 	}
 	return nil
+}
+
+// fields reads a reply of names and values in turn; one that is something
+// else has no fields.
+func fields(reply any, err error) map[string]string {
+	list, _ := reply.([]any)
+	if err != nil {
+		return nil
+	}
+	found := make(map[string]string, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		name, _ := list[i].(string)
+		found[name], _ = list[i+1].(string)
+	}
+	return found
 }

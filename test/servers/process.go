@@ -30,10 +30,10 @@ type Process struct {
 	name    string
 	path    string
 	args    []string
-	env     []string                // nil: the test's own
-	login   login                   // what Do shows a Redis server
-	stopped atomic.Bool             // frozen by Stop
-	answers func(*Process) bool     // nil: ready once started
+	env     []string            // nil: the test's own
+	login   login               // what Do shows a Redis server
+	stopped atomic.Bool         // frozen by Stop
+	answers func(*Process) bool // nil: ready once started
 	t       testing.TB
 	stdout  buffer
 	stderr  buffer

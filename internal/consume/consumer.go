@@ -109,6 +109,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	stop := time.AfterFunc(stopLimit, cancel)
 	defer stop.Stop()
 	c.queue.close()
+	c.credit.close()
 	_ = writers.Wait()
 	c.letters.close()
 	cancel()
@@ -215,17 +216,22 @@ func (c *Consumer) keepAlive(ctx context.Context) {
 
 // away tells of a Sink that cannot be reached, once while it lasts.
 type away struct {
-	mu    sync.Mutex
-	since time.Time
+	mu     sync.Mutex
+	since  time.Time
+	reason error
 }
 
-func (a *away) begin() (first bool) {
+// awayAfter is how long returns are held before the worker is no longer ready: one retry is nothing to tell of.
+const awayAfter = 2 * time.Second
+
+func (a *away) begin(reason error) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	first = a.since.IsZero()
 	if first {
 		a.since = time.Now()
 	}
+	a.reason = reason
 	return first
 }
 
@@ -234,7 +240,16 @@ func (a *away) end() (lasted time.Duration) {
 	defer a.mu.Unlock()
 	if !a.since.IsZero() {
 		lasted = time.Since(a.since)
-		a.since = time.Time{}
+		a.since, a.reason = time.Time{}, nil
 	}
 	return lasted
+}
+
+func (a *away) err() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if lasted := time.Since(a.since); a.reason != nil && lasted > awayAfter {
+		return fmt.Errorf("returns have been held for %v: %w", lasted.Round(time.Second), a.reason)
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ type credit struct {
 	mu              sync.Mutex
 	covered         sync.Cond // bytes are no longer overdrawn
 	messages, bytes int
+	closed          bool
 }
 
 func newCredit(messages, bytes int, freed func()) *credit {
@@ -37,7 +38,7 @@ func (c *credit) overdraw(bytes int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.bytes < 0 {
+	for c.bytes < 0 && !c.closed {
 		c.covered.Wait()
 	}
 	c.bytes -= bytes
@@ -56,4 +57,12 @@ func (c *credit) release(messages, bytes int) {
 	}
 	c.mu.Unlock()
 	c.freed()
+}
+
+// close lets nobody wait any more: the worker stops.
+func (c *credit) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.covered.Broadcast()
 }

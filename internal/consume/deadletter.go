@@ -1,10 +1,14 @@
 package consume
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -18,7 +22,9 @@ const (
 	lettersWaiting = 1024
 	// lettersAtOnce are published before their acknowledgements are awaited.
 	lettersAtOnce = 128
-	letterTimeout = 5 * time.Second
+	letterTimeout = 2 * time.Second
+	// headerRoom is what the stream takes in headers: 64 KiB, less what JetStream itself adds.
+	headerRoom = 60 << 10
 )
 
 // letters publishes dead letters, beside the batches: bad input delays nobody, even when the letters' stream is down.
@@ -29,6 +35,19 @@ type letters struct {
 	waiting  chan letter
 	closing  chan struct{}
 	closed   chan struct{}
+
+	mu     sync.Mutex
+	failed error // why the last letters could not be published
+}
+
+// err is why dead letters cannot be published at the moment.
+func (l *letters) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed == nil {
+		return nil
+	}
+	return fmt.Errorf("dead letters cannot be published, and their originals wait in the stream: %w: see to stream %s", l.failed, l.c.streams.cfg.Dead())
 }
 
 type letter struct {
@@ -107,6 +126,9 @@ func (l *letters) publish(ctx context.Context, some []letter) {
 			failed = err
 		}
 	}
+	l.mu.Lock()
+	l.failed = failed
+	l.mu.Unlock()
 	if failed != nil {
 		l.c.log.Error("dead letters could not be published: their originals stay in the stream", "stream", l.c.streams.cfg.Dead(), "error", failed)
 	}
@@ -153,12 +175,28 @@ func (l *letters) compose(d *letter) *nats.Msg {
 	for name, values := range d.delivery.msg.Header {
 		m.Header[safeName(name)] = values
 	}
+	if m.Size()-len(m.Data) > headerRoom {
+		m.Header = nats.Header{"Returnd-Headers": {"body"}}
+		m.Data = append(headerBlock(d.delivery.msg.Header), m.Data...)
+	}
 	m.Header.Set("Returnd-Reason", string(d.reason.Reason))
 	m.Header.Set("Returnd-Detail", d.reason.Detail)
 	m.Header.Set("Returnd-Subject", d.delivery.msg.Subject)
 	m.Header.Set("Returnd-Stream-Seq", strconv.FormatUint(d.delivery.sequence, 10))
 	m.Header.Set("Returnd-Time", d.delivery.published.UTC().Format(time.RFC3339Nano))
 	return m
+}
+
+// headerBlock writes headers as HTTP does, with an empty line behind them.
+func headerBlock(h nats.Header) []byte {
+	var b bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			b.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	b.WriteString("\r\n")
+	return b.Bytes()
 }
 
 // safeName renames the server's own headers: a copied Nats-Expected-Stream or Nats-Msg-Id would make the letter itself

@@ -24,9 +24,12 @@ type decoder struct {
 	zstd     *zstd.Decoder
 }
 
+const maxWindow = 8 << 20
+
 func newDecoder(subjects job.Subjects, verify bool, limit int) (*decoder, error) {
-	// One byte more than the limit, so that what is larger is told from what just fits.
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(uint64(limit)+1))
+	// A streaming encoder that does not know the size announces a window of up to 8 MiB, for however little.
+	most := max(uint64(limit)+1, maxWindow)
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(most))
 	if err != nil {
 		return nil, fmt.Errorf("zstd decoder: %w", err)
 	}

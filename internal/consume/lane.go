@@ -30,15 +30,19 @@ type lane struct {
 
 	mu              sync.Mutex
 	serial          int
-	messages, bytes int // still to come, and reserved
+	messages, bytes int  // still to come, and reserved
+	whole           bool // nothing of the request has come yet
+	oversize        bool // the next message is larger than a request may bring
 	heard           time.Time
 	notBefore       time.Time
+	refusal         string // what the server says again and again
+	refusals        int
 }
 
 // pullRequest is the body of $JS.API.CONSUMER.MSG.NEXT: https://docs.nats.io/reference/reference-protocols/nats_api_reference
 type pullRequest struct {
 	Batch     int           `json:"batch"`
-	MaxBytes  int           `json:"max_bytes"`
+	MaxBytes  int           `json:"max_bytes,omitempty"`
 	Expires   time.Duration `json:"expires"`
 	Heartbeat time.Duration `json:"idle_heartbeat"`
 }
@@ -51,15 +55,22 @@ func (l *lane) request(nc *nats.Conn, subject string, messages, bytes int) error
 	if l.messages > 0 && now.Sub(l.heard) > silence {
 		l.end()
 	}
+	if l.oversize {
+		messages = 1
+	}
 	if l.messages > 0 || now.Before(l.notBefore) || !l.credit.reserve(messages, bytes) {
 		return nil
 	}
-	body, err := json.Marshal(pullRequest{messages, bytes, pullExpires, heartbeat})
+	ask := pullRequest{messages, bytes, pullExpires, heartbeat}
+	if l.oversize {
+		ask.MaxBytes = 0
+	}
+	body, err := json.Marshal(ask)
 	if err != nil {
 		return fmt.Errorf("pull request: %w", err)
 	}
 	l.serial++
-	l.messages, l.bytes, l.heard = messages, bytes, now
+	l.messages, l.bytes, l.heard, l.whole = messages, bytes, now, true
 	if err := nc.PublishRequest(subject, l.reply(), body); err != nil {
 		l.end()
 		return fmt.Errorf("pull request: %w", err)
@@ -78,6 +89,7 @@ func (l *lane) received(size int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.heard = time.Now()
+	l.whole, l.oversize, l.refusal, l.refusals = false, false, "", 0
 	l.messages--
 	l.bytes -= size
 	switch {
@@ -109,21 +121,29 @@ func (l *lane) status(m *nats.Msg) (gone bool) {
 	switch m.Header.Get("Status") {
 	case "100":
 	case "404", "408":
+		l.refusal, l.refusals = "", 0
 		l.end()
 	case "409":
 		return l.refused(m.Header.Get("Description"))
-	default: // 503: nobody serves the consumer
+	case "503": // nobody serves the consumer
 		l.pause()
 		return true
+	default:
+		l.refusal, l.refusals = m.Header.Get("Description"), l.refusals+1
+		l.pause()
 	}
 	return false
 }
 
 func (l *lane) refused(description string) (gone bool) {
 	switch description {
-	case "Message Size Exceeds MaxBytes", "Batch Completed":
+	case "Message Size Exceeds MaxBytes":
+		l.oversize = l.whole
+		l.end()
+	case "Batch Completed":
 		l.end()
 	default: // consumer deleted, leadership change, server shutdown, limits
+		l.refusal, l.refusals = description, l.refusals+1
 		l.pause()
 	}
 	return description == "Consumer Deleted"
@@ -140,4 +160,14 @@ func (l *lane) lost() {
 	defer l.mu.Unlock()
 	l.end()
 	l.serial++
+}
+
+// refusedAgain is what the server answers to every request, "" where it does not.
+func (l *lane) refusedAgain() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refusals < 4 {
+		return ""
+	}
+	return l.refusal
 }

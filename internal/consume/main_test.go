@@ -121,10 +121,17 @@ func (r *rig) connect() *nats.Conn {
 // start runs a consumer until the function returned is called (the end of the test at the latest).
 func (r *rig) start() (*Consumer, func()) {
 	r.Helper()
+	return r.startWith(func(*Consumer) {})
+}
+
+// startWith is start, with a change before the first pull.
+func (r *rig) startWith(change func(*Consumer)) (*Consumer, func()) {
+	r.Helper()
 	c, err := New(r.cfg, r.stream, subjects, r.connect(), r.sink, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		r.Fatal(err)
 	}
+	change(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -198,17 +205,21 @@ func (r *rig) stays(what string, ok func() bool) {
 	}
 }
 
-// settled waits until the server holds nothing for the consumer.
+// settled waits until all that was published is settled. The consumer's own numbers may lag behind the stream.
 func (r *rig) settled() *jetstream.ConsumerInfo {
 	r.Helper()
 	var info *jetstream.ConsumerInfo
 	r.eventually("everything settled", func() bool {
-		c, err := r.js.Consumer(r.Context(), r.stream.Name, r.cfg.Durable)
+		s, err := r.js.Stream(r.Context(), r.stream.Name)
 		if err != nil {
 			return false
 		}
-		info, err = c.Info(r.Context())
-		return err == nil && info.NumPending == 0 && info.NumAckPending == 0
+		c, err := s.Consumer(r.Context(), r.cfg.Durable)
+		if err != nil {
+			return false
+		}
+		info = c.CachedInfo()
+		return info.AckFloor.Stream == s.CachedInfo().State.LastSeq && info.NumPending == 0 && info.NumAckPending == 0
 	})
 	return info
 }

@@ -34,28 +34,36 @@ func newQueue(limit Batch) *queue {
 
 func (q *queue) fresh() *batch { return q.spare.Get().(*batch) }
 
-// add puts a delivery into the batch being filled.
-func (q *queue) add(d delivery, e job.Entry) {
+// add puts a delivery into the batch being filled. It reports false once the queue is closed.
+func (q *queue) add(d delivery, e job.Entry) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
 	q.filling.add(d, e)
 	if q.filling.full(q.limit) {
 		q.handOver()
-	} else if len(q.filling.entries) == 1 && !q.closed {
+	} else if len(q.filling.entries) == 1 {
 		b := q.filling
 		q.timer = time.AfterFunc(q.limit.Wait, func() { q.wake(b) })
 	}
+	return true
 }
 
 // addAlone makes a batch of its own of a delivery that came too often.
-func (q *queue) addAlone(d delivery, e job.Entry) {
+func (q *queue) addAlone(d delivery, e job.Entry) bool {
 	b := q.fresh()
 	b.alone = true
 	b.add(d, e)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
 	q.ready = append(q.ready, b)
 	q.changed.Signal()
+	return true
 }
 
 func (q *queue) handOver() {

@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -23,16 +24,14 @@ func (c *Consumer) session(ctx context.Context, consumer jetstream.Consumer) err
 	defer c.nc.RemoveStatusListener(connection)
 	tick := time.NewTicker(heartbeat / 2)
 	defer tick.Stop()
-	look := time.NewTicker(watchEvery)
-	defer look.Stop()
-	if c.look(ctx, consumer) != nil {
-		return nil
-	}
+	watched, stopWatching := context.WithCancel(ctx)
+	lost := make(chan struct{})
+	defer func() { stopWatching(); <-lost }()
+	look := make(chan struct{}, 1)
+	go func() { defer close(lost); c.watchOver(watched, consumer, look) }()
 	for {
 		c.watch.turn()
-		if err := c.request(lanes, subject); err != nil {
-			return err
-		}
+		c.request(lanes, subject)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -42,29 +41,30 @@ func (c *Consumer) session(ctx context.Context, consumer jetstream.Consumer) err
 			for _, l := range lanes {
 				l.lost()
 			}
-		case <-gone:
-			if c.look(ctx, consumer) != nil {
-				return nil
+		case <-gone: // it seems so: make sure
+			select {
+			case look <- struct{}{}:
+			default:
 			}
-		case <-look.C:
-			if c.look(ctx, consumer) != nil {
-				return nil
-			}
+		case <-lost:
+			return nil
 		}
 	}
 }
 
-// request asks on every idle lane that the credit allows for.
-func (c *Consumer) request(lanes []*lane, subject string) error {
+// request asks on every idle lane that the credit allows for. What cannot be asked now is asked at the next turn.
+func (c *Consumer) request(lanes []*lane, subject string) {
 	if !c.nc.IsConnected() {
-		return nil
+		return
 	}
+	refusal := ""
 	for _, l := range lanes {
-		if err := l.request(c.nc, subject, c.cfg.Batch.Returns, c.laneBytes); err != nil && !c.nc.IsClosed() {
-			return err
+		if err := l.request(c.nc, subject, c.cfg.Batch.Returns, c.laneBytes); err != nil {
+			refusal = err.Error()
 		}
+		refusal = cmp.Or(refusal, l.refusedAgain())
 	}
-	return nil
+	c.watch.update(func(s *watched) { s.refusal = refusal })
 }
 
 func (c *Consumer) openLanes(gone chan<- struct{}) ([]*lane, error) {
@@ -138,8 +138,12 @@ func (c *Consumer) accept(m *nats.Msg) {
 		c.metrics.noCache.Add(context.Background(), 1)
 		c.settle(&d, ack)
 	case d.delivered > uint64(c.cfg.MaxDeliver):
-		c.queue.addAlone(d, e)
+		if !c.queue.addAlone(d, e) {
+			c.nak(&d, stopDelay)
+		}
 	default:
-		c.queue.add(d, e)
+		if !c.queue.add(d, e) {
+			c.nak(&d, stopDelay)
+		}
 	}
 }

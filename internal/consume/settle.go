@@ -21,8 +21,14 @@ var (
 	term       = []byte("+TERM")
 )
 
-// nakDelay is how long a return is left alone that failed for a reason unknown.
-const nakDelay = 5 * time.Second
+const (
+	// nakDelay is how long a return is left alone that failed for a reason unknown.
+	nakDelay = 5 * time.Second
+	// partDelay is the same for one that could not be written while its neighbours could.
+	partDelay = 2 * time.Second
+	// stopDelay is the same for what a stopping worker gives back: another replica may take it at once.
+	stopDelay = 100 * time.Millisecond
+)
 
 // settle answers a delivery and gives its credit back. A lost answer costs a redelivery, which does no harm.
 func (c *Consumer) settle(d *delivery, answer []byte) {
@@ -61,25 +67,36 @@ func (c *Consumer) write(stopping, work context.Context) {
 	}
 }
 
+func (c *Consumer) giveBack(b *batch, delay time.Duration) {
+	for i := range b.deliveries {
+		c.nak(&b.deliveries[i], delay)
+	}
+}
+
 // flush writes a batch until every delivery in it is settled: with growing pauses while the Sink is away, and back to
-// the stream where the worker stops meanwhile.
+// the stream where the worker stops meanwhile. Where only some could not be written, those go back at once: none may
+// keep a writer to itself while the Sink is there.
 func (c *Consumer) flush(stopping, work context.Context, b *batch) {
 	c.metrics.batchSize.Record(work, int64(len(b.entries)))
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
 	for {
+		size := len(b.entries)
 		held := c.writeOnce(work, b)
+		if held != nil && len(b.entries) < size {
+			c.log.Warn("some returns of a batch could not be written and will come again", "returns", len(b.entries), "reason", held)
+			c.giveBack(b, partDelay)
+			return
+		}
 		if held == nil {
 			c.metrics.batchAge.Record(work, time.Since(b.born).Seconds())
 			return
 		}
 		if stopping.Err() != nil || work.Err() != nil {
-			for i := range b.deliveries {
-				c.nak(&b.deliveries[i], time.Second)
-			}
+			c.giveBack(b, stopDelay)
 			return
 		}
-		if c.away.begin() {
+		if c.away.begin(held) {
 			c.log.Warn("returns are held until they can be written", "reason", held)
 		}
 		wait(stopping, pause.NextBackOff())

@@ -100,6 +100,13 @@ func differs(got, want jetstream.StreamConfig) error {
 	fault(got.Storage != want.Storage, "its storage is %s, not file", got.Storage)
 	fault(got.Discard != want.Discard, "it discards old messages when full, which loses them: set discard to new")
 	fault(got.Retention != want.Retention, "its retention is %s, not limits", got.Retention)
+	fault(got.AllowRollup, "it allows roll-ups, by which one publisher can remove others' returns")
+	fault(got.AllowMsgTTL, "it allows messages to set their own TTL, and so to be dropped before they are stored")
+	fault(got.MaxMsgsPerSubject > 0, "it keeps %d messages a subject, and drops or refuses the others", got.MaxMsgsPerSubject)
+	fault(got.NoAck, "it does not acknowledge what is published")
+	fault(got.Sealed, "it is sealed")
+	fault(got.Mirror != nil || len(got.Sources) > 0, "it mirrors or sources another stream")
+	fault(got.SubjectTransform != nil, "it transforms subjects")
 	if len(faults) == 0 {
 		return nil
 	}

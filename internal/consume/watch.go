@@ -20,7 +20,8 @@ type watch struct {
 }
 
 type watched struct {
-	fault            error // why no returns are flowing; nil when they are
+	fault            error  // why no returns are flowing; nil when they are
+	refusal          string // the server's answer to every pull request; "" where it is returns
 	pending, unacked uint64
 	oldest           time.Duration // age of the oldest unsettled message
 	maxAge           time.Duration // age at which the stream drops messages; 0 is never
@@ -52,14 +53,34 @@ func (c *Consumer) Alive() error {
 // Ready tells why no returns are flowing, or that the stream is about to lose what nobody has stored.
 func (c *Consumer) Ready(context.Context) error {
 	s := c.watch.load()
-	if s.fault != nil {
+	switch {
+	case s.fault != nil:
 		return s.fault
+	case s.refusal != "":
+		return fmt.Errorf("the server refuses every pull request: %s: compare the limits of consumer %s with consume.batch.*", s.refusal, c.cfg.Durable)
+	}
+	if err := errors.Join(c.away.err(), c.letters.err()); err != nil {
+		return err
 	}
 	if s.maxAge > 0 && s.oldest > s.maxAge/2 {
 		return fmt.Errorf("the oldest return not stored is %v old, and the stream drops them at %v: see what holds the writes up, or raise stream.max_age",
 			s.oldest.Round(time.Second), s.maxAge)
 	}
 	return nil
+}
+
+// watchOver looks at the consumer every now and then, and when it is told to. It returns once the consumer is gone.
+func (c *Consumer) watchOver(ctx context.Context, consumer jetstream.Consumer, at <-chan struct{}) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for c.look(ctx, consumer) == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-at:
+		}
+	}
 }
 
 // look reads how far the consumer is. It reports errConsumerGone when it has to be made anew.

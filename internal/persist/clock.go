@@ -12,7 +12,8 @@ type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-func (c *clock) observe(server time.Time) { c.ahead.Store(int64(time.Until(server))) }
+// observe takes the server's answer to a question asked at a time of ours.
+func (c *clock) observe(server, asked time.Time) { c.ahead.Store(int64(server.Sub(asked))) }
 
 // lateMargin is how near its end a job already counts as late: its returns may be gone by the time of the write.
 const lateMargin = time.Minute

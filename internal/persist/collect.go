@@ -29,7 +29,7 @@ func (p *plan) collect(errs []error) {
 	}
 	for _, l := range p.loads {
 		for _, e := range l.entries {
-			errs[e] = l.err
+			errs[e] = l.outcome()
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (p *plan) collectRecords(fail func(position int32, err error)) {
 		r := &p.records[i]
 		list, err := r.cmd.Slice()
 		if err != nil {
-			err = classify(err, "")
+			err = classify(err, keyOfReturn)
 			for _, position := range r.members {
 				fail(position, err)
 			}
@@ -65,7 +65,7 @@ func (p *plan) collectRecords(fail func(position int32, err error)) {
 		for k := 0; k+1 < len(list); k += 2 {
 			number, _ := list[k].(int64)
 			reason, _ := list[k+1].(string)
-			fail(r.members[number-1], classifyReply(reason, ""))
+			fail(r.members[number-1], classifyReply(reason, keyOfReturn))
 		}
 	}
 }

@@ -84,8 +84,8 @@ func (c Config) Validate() error {
 	const century = 100 * 365 * 24 * 3600
 	check(c.KeepJobsSeconds >= 0 && c.KeepJobsSeconds <= century, "keep_jobs_seconds is %d: use seconds from 0 (for ever) to %d", c.KeepJobsSeconds, int64(century))
 	check(c.KeepJobs >= 0 && c.KeepJobs <= century/3600, "keep_jobs is %d: use hours from 0 (for ever) to %d", c.KeepJobs, century/3600)
-	check(c.LateKeep >= time.Second, "late_keep is %v: use 1s or more", c.LateKeep)
-	check(c.History.Limit >= 1 && c.History.Limit <= 10000, "history.limit is %d: use 1 to 10000", c.History.Limit)
+	check(c.LateKeep >= time.Minute, "late_keep is %v: use 1m or more", c.LateKeep)
+	check(c.History.Limit >= 1 && c.History.Limit <= 1000, "history.limit is %d: use 1 to 1000", c.History.Limit)
 	faults = append(faults, c.Redis.validate())
 	return errors.Join(faults...)
 }

@@ -17,7 +17,10 @@ var remedies = map[string]string{
 	"CLUSTERDOWN": "the cluster has no owner for this slot",
 	"TRYAGAIN":    "slots are migrating",
 	"MASTERDOWN":  "the replica has lost its primary",
-	"MOVED":       "this Redis is a cluster: set redis.mode to cluster",
+	"MOVED":       "this Redis is a cluster, which this version does not serve: name a single server",
+	"DENIED":      "Redis is in protected mode: give it a password, or bind it to the worker's network",
+	"UNBLOCKED":   "Redis is changing its role",
+	"REDIRECT":    "Redis is changing its role",
 	"ASK":         "slots are migrating",
 	"OOM":         "Redis is out of memory: raise its maxmemory or shorten keep_jobs_seconds",
 	"NOREPLICAS":  "Redis demands more replicas than it has",
@@ -27,6 +30,18 @@ var remedies = map[string]string{
 	"WRONGPASS":   "Redis refused user or password: check redis.username and redis.password_file",
 	"NOPERM":      "the Redis user lacks a permission: give it the commands and keys of deploy/redis/users.acl",
 	"NOSCRIPT":    "the scripts are being loaded again",
+}
+
+// phrases does the same for replies whose code is only ERR.
+var phrases = map[string]string{
+	"max number of clients":    "Redis has no connection left: raise its maxclients",
+	"can't run this command":   remedies["NOPERM"],
+	"can't access":             remedies["NOPERM"],
+	"unknown command":          "the server lacks a command: use Redis or Valkey 7.0 or later, with no command renamed",
+	"AUTH":                     "Redis refused the password, or has none: check redis.password_file",
+	"invalid password":         "Redis refused the password: check redis.password_file",
+	"without any password":     "Redis has no password: take redis.password_file out",
+	"DB index is out of range": "Redis does not have the database: check redis.db against its `databases`",
 }
 
 // classify gives a command's error the meaning the callers act on: nil, a rejection (the entry's own fault),
@@ -39,11 +54,10 @@ func classify(err error, key string) error {
 	if errors.As(err, &rejection) {
 		return err
 	}
-	var reply redis.Error
-	if !errors.As(err, &reply) {
+	if !isReply(err) {
 		return unavailable(err)
 	}
-	return classifyReply(reply.Error(), key)
+	return classifyReply(err.Error(), key)
 }
 
 // classifyReply does the same for the text of an error reply.
@@ -55,16 +69,33 @@ func classifyReply(text, key string) error {
 	if remedy, ok := remedies[code]; ok {
 		return fmt.Errorf("%w: %s (%s)", job.ErrUnavailable, remedy, code)
 	}
-	if strings.Contains(text, "max number of clients") {
-		return fmt.Errorf("%w: Redis has no connection left: raise its maxclients", job.ErrUnavailable)
-	}
-	if strings.Contains(text, "invalid password") || strings.Contains(text, "without any password") {
-		return fmt.Errorf("%w: Redis refused the password: check redis.password_file", job.ErrUnavailable)
+	for phrase, remedy := range phrases {
+		if strings.Contains(text, phrase) {
+			return fmt.Errorf("%w: %s", job.ErrUnavailable, remedy)
+		}
 	}
 	return fmt.Errorf("redis: %s", text)
 }
 
+// hold makes an error one that trying again may end, unless it is somebody's own fault: a server that cannot be used at
+// all is no return's.
+func hold(err error) error {
+	var rejection *job.Rejection
+	if err == nil || errors.Is(err, job.ErrUnavailable) || errors.As(err, &rejection) {
+		return err
+	}
+	return unavailable(err)
+}
+
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
 func unavailable(err error) error { return fmt.Errorf("%w: %w", job.ErrUnavailable, err) }
+
+// keyOfReturn stands for the keys that the record script writes for one return.
+const keyOfReturn = "return"
 
 // keyKind names a key's family: the whole key may hold what a stranger sent.
 func keyKind(key string) string {
@@ -79,6 +110,9 @@ func keyKind(key string) string {
 		return jobPrefix + "<jid>"
 	case strings.HasPrefix(key, histPrefix):
 		return histPrefix + "<minion>"
+	}
+	if key == keyOfReturn {
+		return "<minion>:<fun> or " + histPrefix + "<minion>"
 	}
 	return "<minion>:<fun>"
 }

@@ -1,10 +1,6 @@
 package persist
 
-import (
-	"strings"
-
-	"returnd/internal/job"
-)
+import "strings"
 
 // The keyspace. Salt's own four come first; ours begin with "returnd/", which no minion id can reach: an id holds no slash.
 const (
@@ -24,12 +20,6 @@ func loadKey(jid string) string { return loadPrefix + jid }
 func jobKey(jid string) string  { return jobPrefix + jid }
 
 func pointerKey(minion, fun string) string { return minion + ":" + fun }
-
-// hasPointer is false for ids whose pointer key would land on a job's key.
-func hasPointer(minion string) bool {
-	r := job.Return{Minion: minion}
-	return r.HasPointer()
-}
 
 // jidOfLoad is the inverse of loadKey.
 func jidOfLoad(key string) string { return strings.TrimPrefix(key, loadPrefix) }

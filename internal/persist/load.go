@@ -2,6 +2,7 @@ package persist
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,12 +44,12 @@ type loadWrite struct {
 
 // addLoad folds the loads of one job in a batch: a real one replaces one that is not, the first real one wins.
 func (p *plan) addLoad(i int, e *job.Entry) {
-	at := slices.IndexFunc(p.loads, func(l *loadWrite) bool { return l.jid == e.Load.JID })
-	if at < 0 {
-		at = len(p.loads)
-		p.loads = append(p.loads, &loadWrite{jid: e.Load.JID, body: e.Load.Body, real: e.Load.Real, start: e.Start()})
+	l := p.loadOf[e.Load.JID]
+	if l == nil {
+		l = &loadWrite{jid: e.Load.JID, body: e.Load.Body, real: e.Load.Real, start: e.Start()}
+		p.loads = append(p.loads, l)
+		p.loadOf[l.jid] = l
 	}
-	l := p.loads[at]
 	l.entries = append(l.entries, i)
 	l.minions = union(l.minions, e.Load.Minions)
 	if start := e.Start(); start.Before(l.start) {
@@ -161,6 +162,14 @@ func (l *loadWrite) check() {
 	l.settled = written == 1 && l.fields.Val() == l.used
 }
 
+// outcome is nil for a load that was confirmed, and for no other.
+func (l *loadWrite) outcome() error {
+	if l.err == nil && !l.settled {
+		return unavailable(errors.New("the load was not written yet"))
+	}
+	return l.err
+}
+
 func (l *loadWrite) fail(err error) { l.err, l.settled = err, true }
 
 // compose makes the load's next value out of what was read. A nil next means that there is nothing to write.
@@ -235,9 +244,8 @@ func (s *Store) SaveMinions(ctx context.Context, _, jid string, minions []string
 	_, _ = pipe.Exec(ctx)
 	if s.finishLoads(ctx, t, []*loadWrite{l}) {
 		t.loaded.Store(false)
-		return fmt.Errorf("%w: %s", job.ErrUnavailable, remedies["NOSCRIPT"])
 	}
-	return l.err
+	return l.outcome()
 }
 
 // Reserve takes a jid for its caller: false where it is taken.

@@ -18,11 +18,11 @@ type plan struct {
 
 	returns  []int32          // the entries that are returns
 	groups   []group          // their jobs and functions, a bounded number of returns each
-	groupOf  []int32          // by position in returns
 	minions  []*string        // each once
 	minionOf map[string]int32 // its position in minions
 	newest   []int64          // by position in minions: hour of the newest start, Unix microseconds
 	loads    []*loadWrite
+	loadOf   map[string]*loadWrite // by jid
 
 	shared  []sharedWrite
 	records []record
@@ -40,7 +40,8 @@ type group struct {
 	late            bool
 	members         []int32 // positions in returns
 	bytes           int
-	set, expire     *redis.IntCmd
+	set             *redis.IntCmd
+	expire          *redis.Cmd
 }
 
 const (
@@ -97,7 +98,7 @@ func newPlan(s *Store, entries []job.Entry) *plan {
 	n := len(entries)
 	p := &plan{
 		store: s, entries: entries, now: s.clock.now(),
-		returns: make([]int32, 0, n), groupOf: make([]int32, 0, n), groups: make([]group, 0, 64),
+		returns: make([]int32, 0, n), groups: make([]group, 0, 64), loadOf: map[string]*loadWrite{},
 		minions: make([]*string, 0, n), newest: make([]int64, 0, n), minionOf: make(map[string]int32, n),
 		text: slab{make([]byte, 0, 96*n)},
 	}
@@ -122,7 +123,7 @@ func (p *plan) addReturn(i int32, e *job.Entry, groups map[string]int32) {
 	r := &e.Return
 	start := e.Start()
 	p.returns = append(p.returns, i)
-	p.groupOf = append(p.groupOf, p.addToGroup(groups, e, start))
+	p.addToGroup(groups, e, start)
 	p.addMinion(r, start)
 	if !r.HasPointer() {
 		p.withoutPointer++
@@ -133,7 +134,7 @@ func (p *plan) addReturn(i int32, e *job.Entry, groups map[string]int32) {
 }
 
 // addToGroup finds the group of a return, anchored at the earliest start that any of its returns gives.
-func (p *plan) addToGroup(groups map[string]int32, e *job.Entry, start time.Time) int32 {
+func (p *plan) addToGroup(groups map[string]int32, e *job.Entry, start time.Time) {
 	r := &e.Return
 	at := int32(len(p.groups)) - 1
 	if at < 0 || !p.groups[at].takes(r) {
@@ -149,7 +150,6 @@ func (p *plan) addToGroup(groups map[string]int32, e *job.Entry, start time.Time
 		}
 	}
 	p.groups[at].add(int32(len(p.returns))-1, r, start)
-	return at
 }
 
 // addMinion notes when the minion was last heard of, to the hour: most updates of returnd/seen then change nothing.

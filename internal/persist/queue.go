@@ -39,7 +39,7 @@ func (p *plan) queueGroups(ctx context.Context, pipe redis.Pipeliner) {
 		g.set = redis.NewIntCmd(ctx, args...)
 		_ = pipe.Process(ctx, g.set)
 		if g.expiry != "0" {
-			g.expire = redis.NewIntCmd(ctx, "expireat", &g.key, &g.expiry, "lt")
+			g.expire = redis.NewCmd(ctx, "evalsha", p.store.scripts.expire.Hash(), 1, &g.key, &g.expiry)
 			_ = pipe.Process(ctx, g.expire)
 		}
 	}
@@ -73,6 +73,7 @@ func (p *plan) queueShared(ctx context.Context, pipe redis.Pipeliner, cmd redis.
 func (p *plan) queueRecords(ctx context.Context, pipe redis.Pipeliner) {
 	limit := p.store.cfg.History.Limit
 	longest, last := strconv.Itoa(limit+limit/4+8), strconv.Itoa(limit+limit/8+3)
+	full := strconv.Itoa(limit)
 	horizon := job.FormatJID(p.now.Add(job.Horizon))
 	keys := make([]string, 0, 2*len(p.returns))
 	call := newCall(p)
@@ -83,13 +84,13 @@ func (p *plan) queueRecords(ctx context.Context, pipe redis.Pipeliner) {
 			keys = call.add(keys, g, rest[:take])
 			rest = rest[take:]
 			if len(call.members) == returnsPerScript {
-				call.send(ctx, pipe, &horizon, &longest, &last)
+				call.send(ctx, pipe, &horizon, &longest, &last, &full)
 				call = newCall(p)
 			}
 		}
 	}
 	if len(call.members) > 0 {
-		call.send(ctx, pipe, &horizon, &longest, &last)
+		call.send(ctx, pipe, &horizon, &longest, &last, &full)
 	}
 }
 

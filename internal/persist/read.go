@@ -83,19 +83,23 @@ func (s *Store) Jobs(ctx context.Context, profile string, yield func(jid string,
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(jids, page) {
+	for step := int64(returnsStep); len(jids) > 0; {
+		chunk := jids[:min(int(step), len(jids))]
+		jids = jids[len(chunk):]
 		loads, err := get(ctx, t, chunk, loadKey)
 		if err != nil {
 			return fmt.Errorf("read loads: %w", err)
 		}
+		size := 0
 		for i, load := range loads {
-			if load == "" {
+			if size += len(load); load == "" {
 				continue
 			}
 			if err := yield(chunk[i], []byte(load)); err != nil {
 				return err
 			}
 		}
+		step = nextStep(step, size)
 	}
 	return nil
 }
@@ -151,7 +155,7 @@ func (s *Store) LastReturns(ctx context.Context, profile, fun string, yield func
 		return err
 	}
 	return s.eachMinion(ctx, t, func(ids []string) error {
-		ids = slices.DeleteFunc(ids, func(id string) bool { return !hasPointer(id) })
+		ids = slices.DeleteFunc(ids, func(id string) bool { return !(&job.Return{Minion: id}).HasPointer() })
 		jids, err := get(ctx, t, ids, func(id string) string { return pointerKey(id, fun) })
 		if err != nil {
 			return fmt.Errorf("read pointers: %w", err)
@@ -177,7 +181,7 @@ func (s *Store) pointedAt(ctx context.Context, t *target, ids, jids []string, yi
 				continue
 			}
 			ret, err := cmd.Bytes()
-			if err = classify(err, retPrefix); err != nil {
+			if err = classify(err, retPrefix); err != nil && !isWrongType(err) {
 				return fmt.Errorf("read returns: %w", err)
 			}
 			if ret == nil { // the job is gone, its pointer will be

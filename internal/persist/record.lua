@@ -2,13 +2,14 @@
 -- KEYS[2i-1], KEYS[2i]   a return's pointer key and its minion's history list; both the same where it has no pointer
 -- ARGV[1]   the stored jids' horizon: a time jid later than this counts as custom (20 digits)
 -- ARGV[2], ARGV[3]   length above which a list is cut, index of the last entry kept then
--- ARGV[4..]   for each group of returns of one job and function, in the order of the keys: number of returns, jid,
+-- ARGV[4]   length from which a list is full
+-- ARGV[5..]   for each group of returns of one job and function, in the order of the keys: number of returns, jid,
 --             "1" if it counts as a time jid else "0", expiry in Unix seconds ("0": none), entry (jid TAB function),
 --             "1" if the job is late else "0"
 -- Result: a flat list of number of the return (from 1), error text for the keys that could not be written.
 -- Order: a time jid beats a custom one, otherwise bytewise (Lua's own < follows the server's locale).
--- A jid greater than the pointer's cannot be in the history: whatever put it there has moved the pointer too, in one
--- script, and the pointer lives as long as its job. For all others, and for late jobs, the list is looked at: 6 µs.
+-- A time jid greater than the pointer's cannot be in the history: whatever put it there has moved the pointer too, in
+-- one script, and the pointer lives as long as its job. For all others, and for late jobs, the list is looked at: 6 µs.
 local call, pcall, byte, sub, find = redis.call, redis.pcall, string.byte, string.sub, string.find
 
 local function digits(jid) return #jid == 20 and not find(jid, '%D') end
@@ -60,14 +61,21 @@ local longest, last = tonumber(ARGV[2]), ARGV[3]
 local function push(key, entry, expiry)
   local length = pcall('LPUSH', key, entry)
   if type(length) ~= 'number' then return length end
-  if length > longest then call('LTRIM', key, 0, last) end
-  if expiry ~= '0' then
-    if length == 1 then
-      call('EXPIREAT', key, expiry)
-    else
-      call('EXPIREAT', key, expiry, 'GT')
-    end
-  end
+  local cut = length > longest and pcall('LTRIM', key, 0, last)
+  if type(cut) == 'table' and cut.err then return cut end
+  if expiry == '0' then return length > 1 and pcall('PERSIST', key) end
+  if length == 1 then return pcall('EXPIREAT', key, expiry) end
+  local longer = pcall('EXPIREAT', key, expiry, 'GT')
+  if longer ~= 0 then return longer end
+  return pcall('EXPIREAT', key, expiry, 'NX') -- a list from a time when all was kept for ever
+end
+
+-- outlived tells that a list is full of later jobs: pushed in again, an old one would push a later one out.
+local limit = tonumber(ARGV[4])
+local function outlived(key, jid)
+  if pcall('LLEN', key) < limit then return false end
+  local tail = call('LINDEX', key, -1)
+  return before(jid, sub(tail, 1, find(tail, '\t', 1, true) - 1))
 end
 
 local pointers, first = {}, {} -- the pointer keys; the number at which each comes first
@@ -79,28 +87,29 @@ local stored = call('MGET', unpack(pointers))
 local now, mover = {}, {} -- by that number: the pointer's jid; the return that moved it there, and
 local expires = {}        -- the pointer's expiry
 
--- advance moves a pointer if the jid beats it, and tells whether that proves the history not to hold the jid.
+-- advance moves a pointer if the jid beats it, and tells whether that proves the history not to hold the jid. Custom
+-- jids prove nothing: their order is not that of their expiries.
 local function advance(i, jid, istime, expiry)
   local f = first[pointers[i]]
   local old = now[f] or stored[f]
   if not old or (old ~= jid and beats(jid, istime, old)) then
     now[f], mover[f], expires[f] = jid, i, expiry
-    return old
+    return old and istime and digits(old)
   end
   if old == jid and not now[f] and expiry ~= '0' then note(i, pcall('EXPIREAT', pointers[i], expiry, 'LT')) end
   return false
 end
 
 local i = 0
-for at = 4, #ARGV, 6 do
+for at = 5, #ARGV, 6 do
   local jid, istime, expiry, entry, late = ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5] == '1'
   for _ = 1, tonumber(ARGV[at]) do
     i = i + 1
     local list = KEYS[2 * i]
     local fresh = pointers[i] ~= list and advance(i, jid, istime, expiry) and not late
-    local found = not fresh and pcall('LPOS', list, entry)
-    if not found then found = push(list, entry, expiry) end
-    note(i, found)
+    local reply = not fresh and pcall('LPOS', list, entry)
+    if not reply and (fresh or not outlived(list, jid)) then reply = push(list, entry, expiry) end
+    note(i, reply)
   end
 end
 

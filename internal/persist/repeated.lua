@@ -2,10 +2,13 @@
 -- KEYS[1]   a history list
 -- ARGV[1]   the entry that stays (jid TAB function), ARGV[2] what all entries of that job begin with (jid TAB)
 -- Result: the number of entries removed.
-local removed = 0
+local removed, times = 0, 0
 for _, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  if entry ~= ARGV[1] and string.sub(entry, 1, #ARGV[2]) == ARGV[2] then
+  if entry == ARGV[1] then
+    times = times + 1
+  elseif string.sub(entry, 1, #ARGV[2]) == ARGV[2] then
     removed = removed + redis.call('LREM', KEYS[1], 0, entry)
   end
 end
+if times > 1 then removed = removed + redis.call('LREM', KEYS[1], 1 - times, ARGV[1]) end
 return removed

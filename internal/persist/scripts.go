@@ -11,6 +11,8 @@ import (
 
 // The scripts, each documented in its own file.
 var (
+	//go:embed expire.lua
+	expireSource string
 	//go:embed record.lua
 	recordSource string
 	//go:embed repeated.lua
@@ -21,11 +23,12 @@ var (
 
 // scripts are the scripts' digests; a pipeline runs them by digest only, so every server must have them loaded.
 type scripts struct {
-	record, repeated, load *redis.Script
+	expire, record, repeated, load *redis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
+		expire:   redis.NewScript(expireSource),
 		record:   redis.NewScript(recordSource),
 		repeated: redis.NewScript(repeatedSource),
 		load:     redis.NewScript(loadSource),
@@ -34,7 +37,7 @@ func newScripts() scripts {
 
 // install loads every script on the server.
 func (s scripts) install(ctx context.Context, server redis.UniversalClient) error {
-	for _, script := range []*redis.Script{s.record, s.repeated, s.load} {
+	for _, script := range []*redis.Script{s.expire, s.record, s.repeated, s.load} {
 		if err := script.Load(ctx, server).Err(); err != nil {
 			return fmt.Errorf("load scripts: %w", classify(err, ""))
 		}

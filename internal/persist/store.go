@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +27,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	targets map[int]*target // by database; job.NoDB is the configured one
+	absent  absent
 }
 
 // target is one database of one server.
@@ -84,11 +84,12 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
+	asked := time.Now()
 	now, err := t.reader.Time(ctx).Result()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask for the time: %w", classify(err, ""))
 	}
-	s.clock.observe(now)
+	s.clock.observe(now, asked)
 	return now, nil
 }
 
@@ -108,40 +109,20 @@ func (s *Store) target(db int) (*target, error) {
 	return t, nil
 }
 
-// drop forgets a database that the server does not have.
-func (s *Store) drop(t *target) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.targets[t.db] == t {
-		delete(s.targets, t.db)
-		_ = t.writer.Close()
-		_ = t.reader.Close()
-	}
-}
-
 // prepare sees to it that the server answers, tells its time and has the scripts.
 func (s *Store) prepare(ctx context.Context, t *target) error {
+	asked := time.Now()
 	now, err := t.writer.Time(ctx).Result()
 	if err != nil {
-		return s.explain(t, err)
+		return hold(classify(err, ""))
 	}
-	s.clock.observe(now)
+	s.clock.observe(now, asked)
 	if t.loaded.Load() {
 		return nil
 	}
 	if err := s.scripts.install(ctx, t.writer); err != nil {
-		return err
+		return hold(err)
 	}
 	t.loaded.Store(true)
 	return nil
-}
-
-// explain classifies a failure to reach a database. One that a return asked for and that is not there is that return's
-// own fault.
-func (s *Store) explain(t *target, err error) error {
-	if t.db != job.NoDB && strings.Contains(err.Error(), "DB index is out of range") {
-		s.drop(t)
-		return job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, which the server does not have", t.db)
-	}
-	return classify(err, "")
 }

@@ -60,15 +60,15 @@ func databaseOf(e *job.Entry) int {
 // writeTo stores entries in one database. A server that has lost the scripts gets them again, once; everything a
 // pipeline does may be done twice.
 func (s *Store) writeTo(ctx context.Context, db int, entries []job.Entry, errs []error) {
-	t, err := s.target(db)
+	t, err := s.database(ctx, db)
 	for attempt := 0; err == nil && attempt < 2; attempt++ {
 		if !t.loaded.Load() {
 			if err = s.prepare(ctx, t); err != nil {
 				break
 			}
 		}
-		if !s.writeOnce(ctx, t, entries, errs) {
-			return
+		if !s.writeOnce(ctx, t, entries, errs) || attempt > 0 {
+			return // each entry has its own answer
 		}
 		t.loaded.Store(false)
 	}
@@ -87,9 +87,10 @@ func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, e
 	_ = pipe.Process(ctx, clock)
 	p.queueReturns(ctx, pipe)
 	p.queueLoads(ctx, pipe)
+	sent := time.Now()
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	if now, err := clock.Result(); err == nil {
-		s.clock.observe(now)
+		s.clock.observe(now, sent)
 	}
 	if p.scriptsMissing() {
 		lost = true
@@ -114,11 +115,14 @@ func (s *Store) mendRepeated(ctx context.Context, t *target, p *plan, errs []err
 	for i := range p.groups {
 		g := &p.groups[i]
 		repeated := g.repeated()
-		if repeated == 0 || errs[p.returns[g.members[0]]] != nil {
+		if repeated == 0 || g.set.Err() != nil {
 			continue
 		}
 		s.metrics.repeated.Add(ctx, int64(repeated))
 		for _, position := range g.members {
+			if errs[p.returns[position]] != nil {
+				continue
+			}
 			cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, histPrefix+p.returnAt(position).Minion, g.entry, g.jid+"\t")
 			_ = pipe.Process(ctx, cmd)
 			cmds, owners = append(cmds, cmd), append(owners, p.returns[position])

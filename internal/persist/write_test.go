@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"returnd/internal/job"
+	"returnd/test/servers"
 )
 
 func TestWriteLeavesSaltsKeys(t *testing.T) {
@@ -361,5 +363,120 @@ func TestConcurrentWritersAgree(t *testing.T) {
 				t.Errorf("pointer %s:f.%d = %s, want %s", minion, f, got, want)
 			}
 		}
+	}
+}
+
+// A server that loses the scripts again and again: what is confirmed is there.
+func TestScriptsFlushedAllTheTime(t *testing.T) {
+	r := newRig(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var flusher sync.WaitGroup
+	flusher.Go(func() {
+		for ctx.Err() == nil {
+			r.redis.ScriptFlush(ctx)
+		}
+	})
+	confirmed := map[string]bool{}
+	for i := range 200 {
+		jid := jidAt(time.Duration(i+1) * time.Second)
+		errs := r.store.Write(t.Context(), []job.Entry{load(t, jid, `{"fun": "f.x"}`), ret(jid, "m", "f.x")})
+		for k, err := range errs {
+			if err != nil && !errors.Is(err, job.ErrUnavailable) {
+				t.Fatalf("entry %d: %v", k, err)
+			}
+		}
+		confirmed["load:"+jid], confirmed["ret:"+jid] = errs[0] == nil, errs[1] == nil
+	}
+	stop()
+	flusher.Wait()
+	for key, ok := range confirmed {
+		if ok && r.redis.Exists(t.Context(), key).Val() != 1 {
+			t.Errorf("%s was confirmed and is not there", key)
+		}
+	}
+}
+
+func TestAForeignKeyGetsNoExpiry(t *testing.T) {
+	r := newRig(t)
+	jid := jidAt(time.Minute)
+	r.redis.Set(t.Context(), "ret:"+jid, "a string", 0)
+	errs := r.store.Write(t.Context(), []job.Entry{ret(jid, "m", "f.x")})
+	if errs[0] == nil {
+		t.Fatal("a return was stored in a string")
+	}
+	if got := r.ttl("ret:" + jid); got != -1 {
+		t.Errorf("TTL of a stranger's key = %v, want none", got)
+	}
+}
+
+// Old returns that come once more do not push the latest out of a full history.
+func TestOldRepeatsLeaveAFullHistoryAlone(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.History.Limit = 10 })
+	start := time.Now().Add(-time.Hour)
+	var all []job.Entry
+	for i := range 60 {
+		all = append(all, ret(job.FormatJID(start.Add(time.Duration(i)*time.Second)), "m", "f.x"))
+	}
+	r.write(all...)
+	before := r.list("m")
+	r.write(all[:30]...)
+	if diff := cmp.Diff(before, r.list("m")); diff != "" {
+		t.Errorf("history (-before +after):\n%s", diff)
+	}
+}
+
+// The order of custom jids is not that of their expiries: a pointer that moved proves nothing.
+func TestCustomJobsStandOnceInAHistory(t *testing.T) {
+	r := newRig(t)
+	for _, jid := range []string{"zzz", "bbb"} {
+		r.write(ret(jid, "m", "f.x"))
+	}
+	r.redis.Del(t.Context(), "m:f.x") // as if zzz had expired
+	for _, jid := range []string{"aaa", "bbb"} {
+		r.write(ret(jid, "m", "f.x"))
+	}
+	if got := r.list("m"); !slices.Equal(got, []string{"aaa\tf.x", "bbb\tf.x", "zzz\tf.x"}) {
+		t.Errorf("history = %q", got)
+	}
+}
+
+func TestHistoryExpiryFollowsAChangedKeep(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.KeepJobsSeconds = 0 })
+	r.write(ret(jidAt(3*time.Minute), "m", "f.x"))
+	daily := storeOn(t, r.proc)
+	if err := daily.Write(t.Context(), []job.Entry{ret(jidAt(2*time.Minute), "m", "f.x")})[0]; err != nil {
+		t.Fatal(err)
+	}
+	if got := r.ttl("returnd/history:m"); got <= 0 {
+		t.Errorf("TTL = %v after keep came down from for ever", got)
+	}
+	r.write(ret(jidAt(time.Minute), "m", "f.x"))
+	if got := r.ttl("returnd/history:m"); got != -1 {
+		t.Errorf("TTL = %v after keep went up to for ever", got)
+	}
+}
+
+func TestADatabaseThatIsNotOpenToTheWorker(t *testing.T) {
+	s := servers.RedisACL(t, []string{"worker on >secret ~* +@all -select"})
+	store := storeOn(t, s.Process, func(c *Config) { c.Redis.Username, c.Redis.Password = "worker", "secret" })
+	e := ret(jidAt(time.Minute), "m", "f.x")
+	e.Return.DB = 3
+	errs := store.Write(t.Context(), []job.Entry{e, ret(jidAt(time.Minute), "n", "f.x")})
+	var rejection *job.Rejection
+	if !errors.As(errs[0], &rejection) || rejection.Reason != job.ReasonRetKwargs || errs[1] != nil {
+		t.Errorf("errors = %v, want ret_kwargs for the first alone", errs)
+	}
+}
+
+func TestAMissingPermissionHolds(t *testing.T) {
+	for _, command := range []string{"lpush", "set", "mget", "evalsha", "hset", "sadd", "time"} {
+		t.Run(command, func(t *testing.T) {
+			s := servers.RedisACL(t, []string{"worker on >secret ~* +@all -" + command})
+			store := storeOn(t, s.Process, func(c *Config) { c.Redis.Username, c.Redis.Password = "worker", "secret" })
+			err := store.Write(t.Context(), []job.Entry{ret(jidAt(time.Minute), "m", "f.x")})[0]
+			if !errors.Is(err, job.ErrUnavailable) || !strings.Contains(err.Error(), "permission") {
+				t.Errorf("error = %v, want a hold that names the permission", err)
+			}
+		})
 	}
 }

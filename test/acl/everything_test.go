@@ -43,7 +43,7 @@ type client struct {
 }
 
 // everything has the worker do all it can, and checks that nothing was refused on the way. disturb comes in the middle.
-func everything(t *testing.T, nc *nats.Conn, disturb func()) {
+func everything(t *testing.T, nc *nats.Conn, disturb func()) *client {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -57,6 +57,7 @@ func everything(t *testing.T, nc *nats.Conn, disturb func()) {
 	c.settled()
 	c.askAll(last)
 	c.noDeadLetters()
+	return c
 }
 
 // publishAll publishes loads and returns, more of them than a history with the limit 1 holds.

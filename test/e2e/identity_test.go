@@ -32,7 +32,8 @@ var (
 	illegalJIDs = []string{"", "a\x00b", "a\r\nb", "\n", "\x7f", "a\u0085b", long(256)}
 	legalFuns   = []any{
 		"*", "a b", "{x}", "..", "../x", "test.*", "日本語.😀", long(255), "ret", "load", "new",
-		[]string{"test.ping"}, []string{"a", "b c", "it's", `say "hi"`, `back\slash`, "日本語"},
+		[]string{"test.ping"},
+		[]string{"a", "b c", "it's", `say "hi"`, `back\slash`, "日本語"},
 	}
 	illegalFuns = []any{"", "a:b", ":", "a\x00b", "a\r\nb", "\x7f", long(256), []string{"a", "b:c"}, []string{"a", ""}, []any{"a", 1}, 7, true, map[string]any{}}
 )

@@ -58,9 +58,8 @@ func checkReturnReads(t *testing.T, r *rig, s *sample) (minions []string) {
 		}
 		return nil
 	}
-	want := map[string]any{}
 	if s.golden.Reads != nil { // what was too large to record is compared byte for byte below
-		want = decode(t, s.golden.Reads["get_jid"].OK).(map[string]any)
+		want := decode(t, s.golden.Reads["get_jid"].OK).(map[string]any)
 		want[s.minion()].(map[string]any)["jid"] = s.jid
 		if diff := cmp.Diff(any(want), decode(t, got)); diff != "" {
 			t.Errorf("%s: get_jid (-want +got):\n%s", s.name, diff)

@@ -25,6 +25,7 @@ var held = regexp.MustCompile(`(?m)^returnd_consume_held\w*(?:\{[^}]*\})? [1-9]`
 
 // publishSome has the stream acknowledge returns of so many jobs, one each.
 func publishSome(t *testing.T, r *rig, base time.Time, from, count int) bool {
+	t.Helper()
 	for i := from; i < from+count; i++ {
 		jid, id, body := numbered(base, i)
 		if _, err := r.js.PublishAsync(returnSubject(jid, id), []byte(body)); err != nil {
@@ -64,6 +65,10 @@ func TestStopUnderLoad(t *testing.T) {
 		for n := 0; ctx.Err() == nil && publishSome(t, r, base, n, 500); n += 500 {
 			published.Add(500)
 		}
+	}()
+	defer func() {
+		cancel()
+		<-done
 	}()
 	for range 3 {
 		before := c.DBSize(t.Context()).Val()

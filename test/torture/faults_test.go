@@ -2,7 +2,6 @@ package torture
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +30,7 @@ type theatre struct {
 }
 
 func newTheatre(t *testing.T, p plan) *theatre {
+	t.Helper()
 	// With appendfsync always what Redis has confirmed is in the file of the killed server. With everysec, its
 	// default, it confirms before that, and what it then loses is no worker's fault and none of this test.
 	th := &theatre{
@@ -104,7 +104,7 @@ func (th *theatre) strike(f fault, ackWait time.Duration) (redelivered, unsettle
 	}
 	healed := time.Now()
 	at := th.mustLook()
-	servers.Eventually(th.t, recoverLimit, fmt.Sprintf("%s: all settled that was published before its end", f.name), func() bool {
+	servers.Eventually(th.t, recoverLimit, f.name+": all settled that was published before its end", func() bool {
 		now, err := th.look()
 		return err == nil && now.floor >= at.last
 	})
@@ -149,6 +149,7 @@ func TestNothingIsLostOverLongFaults(t *testing.T) {
 }
 
 func overFaults(t *testing.T, p plan) {
+	t.Helper()
 	seed := seedOf(t)
 	faults := p.schedule(seed)
 	t.Logf("schedule:\n%s", describe(faults))

@@ -78,6 +78,7 @@ type generator struct {
 // run publishes everything within a time; what waits for a server that is away is made up for afterwards. Most
 // publishers try until the stream has acknowledged; one gives up at once, and never knows.
 func (g *generator) run(t *testing.T, all []message, lasting time.Duration) {
+	t.Helper()
 	ready := make(chan message, len(all))
 	var group sync.WaitGroup
 	for i := range publishers {
@@ -102,6 +103,7 @@ func (g *generator) run(t *testing.T, all []message, lasting time.Duration) {
 }
 
 func (g *generator) publish(t *testing.T, m message, patient bool) {
+	t.Helper()
 	defer g.sent.Add(1)
 	subject := m.subject(subjects(g.prefix))
 	pause := firstPause

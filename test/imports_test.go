@@ -73,6 +73,7 @@ var table = map[string]rule{
 	"test":         {nil, nil, "looks at the repository from outside"},
 	"test/servers": {[]string{"internal/*"}, anything, "starts what tests run against; no product code may import it"},
 	"test/e2e":     {[]string{"internal/*", "test/servers"}, anything, "end to end: drives the product and looks behind it"},
+	"test/acl":     {[]string{"internal/*", "test/servers"}, anything, "runs the worker under the permissions that the documents give it"},
 	"test/bench":   {[]string{"internal/*", "test/servers"}, anything, "measures the product end to end"},
 	"test/torture": {[]string{"internal/*", "test/servers"}, anything, "stops and kills servers and workers, and asks what is left"},
 }

@@ -130,7 +130,7 @@ func TestFleetIsMadeOfItsSeed(t *testing.T) {
 		}
 		return sha256.Sum256(fmt.Append(nil, all))
 	}
-	if jobs(1) != jobs(1) {
+	if first, again := jobs(1), jobs(1); first != again {
 		t.Error("one seed, two fleets")
 	}
 	if jobs(1) == jobs(2) {

@@ -106,8 +106,11 @@ func checkEmbeddable(c cfg.Config) error {
 		name string
 		set  bool
 	}{
-		{"redis.url", r.URL != d.URL}, {"redis.host", r.Host != d.Host}, {"redis.port", r.Port != d.Port},
-		{"redis.unix_socket_path", r.UnixSocketPath != d.UnixSocketPath}, {"redis.username", r.Username != d.Username},
+		{"redis.url", r.URL != d.URL},
+		{"redis.host", r.Host != d.Host},
+		{"redis.port", r.Port != d.Port},
+		{"redis.unix_socket_path", r.UnixSocketPath != d.UnixSocketPath},
+		{"redis.username", r.Username != d.Username},
 		{"redis.password", r.Password != d.Password || r.PasswordFile != d.PasswordFile},
 	} {
 		if option.set {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -23,7 +22,7 @@ import (
 	"returnd/internal/persist"
 )
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // freeURL has the embedded NATS server take a free port.
 const freeURL = "nats://127.0.0.1:0"

@@ -32,7 +32,7 @@ const (
 )
 
 func newFleet(size int, seed uint64) *fleet {
-	f := &fleet{rng: rand.New(rand.NewPCG(seed, seed)), down: map[string]bool{}}
+	f := &fleet{rng: rand.New(rand.NewPCG(seed, seed)), down: map[string]bool{}} //nolint:gosec // a simulated fleet, repeatable by its seed
 	// Globs like web* pick a role.
 	roles, sites := []string{"web", "web", "app", "db", "cache"}, []string{"fra", "ams", "sin"}
 	for i := range size {

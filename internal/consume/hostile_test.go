@@ -42,11 +42,11 @@ func TestSomeThatCannotBeWrittenHoldNobodyUp(t *testing.T) {
 // A message larger than any request may bring: the stream holds it from a time when the server took more.
 func TestAMessageLargerThanARequest(t *testing.T) {
 	r := newRig(t)
-	c, stop := r.start()
+	_, stop := r.start()
 	stop()
 	body := `{"id": "m", "jid": "20261120080000000001", "fun": "f", "return": "` + long(900_000) + `"}`
 	r.publish(subjects.Return("20261120080000000001", "m"), body)
-	c, _ = r.startWith(func(c *Consumer) { c.shrink(100_000) })
+	c, _ := r.startWith(func(c *Consumer) { c.shrink(100_000) })
 	next := r.publishReturn(2)
 	r.settled()
 	if r.sink.times(body) != 1 || r.sink.times(next) != 1 {

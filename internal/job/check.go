@@ -8,6 +8,9 @@ import (
 // maxName bounds an id, a jid and a function's name, in bytes.
 const maxName = 255
 
+// maxFuns bounds a list of functions, as Python writes it: it becomes part of keys and of every history entry.
+const maxFuns = 4096
+
 // CheckJID holds a jid to rule 3: 1 to 255 bytes of UTF-8 without control characters. The error is a *Rejection.
 func CheckJID(jid string) error { return checkName("jid", jid, "") }
 

@@ -109,7 +109,11 @@ func funList(value []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return FunName(names, true), nil
+	text := FunName(names, true)
+	if len(text) > maxFuns {
+		return "", Reject(ReasonIdentity, "fun is a list of %d bytes as Salt writes it: call fewer functions at once, %d bytes are allowed", len(text), maxFuns)
+	}
+	return text, nil
 }
 
 func errFunType() error {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -241,4 +242,13 @@ func TestParseReturnDoesNotAllocate(t *testing.T) {
 			t.Errorf("got %v allocations, want none", got)
 		}
 	})
+}
+
+func TestAListOfFunctionsIsBounded(t *testing.T) {
+	body := `{"id": "m", "jid": "j", "fun": ["` + strings.Repeat(`test.ping", "`, 500) + `x"]}`
+	_, err := ParseReturn([]byte(body))
+	var rejection *Rejection
+	if !errors.As(err, &rejection) || rejection.Reason != ReasonIdentity {
+		t.Errorf("error = %v, want identity: the list becomes part of a key", err)
+	}
 }

@@ -28,12 +28,12 @@ var remedies = map[string]string{
 	"BUSY":        "Redis is running a long script",
 	"NOAUTH":      "Redis wants a password: set redis.password_file",
 	"WRONGPASS":   "Redis refused user or password: check redis.username and redis.password_file",
-	"NOPERM":      "the Redis user lacks a permission: give it the commands and keys of deploy/redis/users.acl",
+	"NOPERM":      "the Redis user lacks a permission: give it the permission line of docs/operations.md",
 	"NOSCRIPT":    "the scripts are being loaded again",
 }
 
 // phrases does the same for replies whose code is only ERR.
-var phrases = map[string]string{
+var phrases = map[string]string{ //nolint:gosec // replies of the server, no credentials
 	"max number of clients":    "Redis has no connection left: raise its maxclients",
 	"can't run this command":   remedies["NOPERM"],
 	"can't access":             remedies["NOPERM"],

@@ -110,6 +110,6 @@ func (r Redis) validate() error {
 	check(r.WriteTimeout > 0, "redis.write_timeout is %v: use a positive duration such as 5s", r.WriteTimeout)
 	check(r.PoolSize >= 1 && r.PoolSize <= 10000, "redis.pool_size is %d: use 1 to 10000", r.PoolSize)
 	a, err := r.address()
-	check(a.password == "" || r.PasswordFile == "", "redis.password_file is set beside a password in redis.url or redis.password: keep one of them")
+	check(a.password == r.Password || r.PasswordFile == "", "redis.password_file is set beside a password in redis.url: keep one of them")
 	return errors.Join(append(faults, err)...)
 }

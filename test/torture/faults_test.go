@@ -155,16 +155,15 @@ func overFaults(t *testing.T, p plan) {
 	t.Logf("schedule:\n%s", describe(faults))
 	th := newTheatre(t, p)
 	all := steady(time.Now(), p.jobs, p.minions)
-	published := make(chan struct{})
+	published, last := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(published)
-		th.generator.run(t, all, p.lasting)
+		th.generator.run(t, all, p.lasting(faults), last)
 	}()
-	pace(time.Second)
-	for _, f := range faults {
+	for i, f := range faults {
 		pace(f.after)
-		if int(th.generator.sent.Load()) == len(all) {
-			t.Fatal("all was published before the last fault: the plan is too short")
+		if i == len(faults)-1 {
+			close(last)
 		}
 		redelivered, unsettled := th.strike(f, p.ackWait)
 		if limit := f.redeliveries(unsettled); redelivered > limit {

@@ -89,7 +89,7 @@ func outage(t *testing.T, lie func(consume.Sink, chan struct{}) consume.Sink) []
 	published := make(chan struct{})
 	go func() {
 		defer close(published)
-		g.run(t, steady(time.Now(), 20, 20), 1500*time.Millisecond)
+		g.run(t, steady(time.Now(), 20, 20), 1500*time.Millisecond, killed)
 	}()
 	servers.Eventually(t, drainLimit, "some returns published", func() bool { return g.sent.Load() > 40 })
 	redis.Stop()

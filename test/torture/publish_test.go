@@ -75,16 +75,17 @@ type generator struct {
 	again   atomic.Int64 // attempts after the first
 }
 
-// run publishes everything within a time; what waits for a server that is away is made up for afterwards. Most
-// publishers try until the stream has acknowledged; one gives up at once, and never knows.
-func (g *generator) run(t *testing.T, all []message, lasting time.Duration) {
+// run publishes everything within a time; what waits for a server that is away is made up for afterwards. Half
+// of the publishers try until the stream has acknowledged; the others give up at once, and never know. The last tenth
+// is kept until the last fault strikes, however slow the machine is.
+func (g *generator) run(t *testing.T, all []message, lasting time.Duration, last <-chan struct{}) {
 	t.Helper()
 	ready := make(chan message, len(all))
 	var group sync.WaitGroup
 	for i := range publishers {
 		group.Go(func() {
 			for m := range ready {
-				g.publish(t, m, i > 0)
+				g.publish(t, m, i%2 > 0)
 			}
 		})
 	}
@@ -92,6 +93,9 @@ func (g *generator) run(t *testing.T, all []message, lasting time.Duration) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for next := 0; next < len(all); {
+		if next > len(all)*9/10 {
+			<-last
+		}
 		<-tick.C
 		due := int(float64(len(all)) * float64(time.Since(began)) / float64(lasting))
 		for ; next < min(due, len(all)); next++ {

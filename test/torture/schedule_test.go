@@ -33,7 +33,6 @@ const awayAtLeast = impatience + 100*time.Millisecond
 // plan is how much is published and what happens meanwhile.
 type plan struct {
 	jobs, minions int
-	lasting       time.Duration
 	ackWait       time.Duration
 	frozen        time.Duration // how long Redis is stopped, in one piece
 	kills         map[string]int
@@ -43,7 +42,7 @@ type plan struct {
 // the ack wait, so that without in-progress signals everything held would be delivered again.
 func ordinary() plan {
 	return plan{
-		jobs: 100, minions: 100, lasting: 24 * time.Second, ackWait: 2 * time.Second, frozen: 7 * time.Second,
+		jobs: 100, minions: 100, ackWait: 2 * time.Second, frozen: 7 * time.Second,
 		kills: map[string]int{killRedis: 1, killWorker: 2, killNATS: 1},
 	}
 }
@@ -51,7 +50,7 @@ func ordinary() plan {
 // long is the run that the promises are measured by. The histories of 1,000 minions stay complete with 100 jobs.
 func long() plan {
 	return plan{
-		jobs: 100, minions: 1000, lasting: 120 * time.Second, ackWait: 5 * time.Second, frozen: 30 * time.Second,
+		jobs: 100, minions: 1000, ackWait: 5 * time.Second, frozen: 30 * time.Second,
 		kills: map[string]int{killRedis: 3, killWorker: 6, killNATS: 3},
 	}
 }
@@ -86,6 +85,14 @@ func (f fault) redeliveries(unsettled int) int {
 		return math.MaxInt
 	}
 	return 0
+}
+
+// lasting is about how long a schedule takes; everything is published steadily over that time.
+func (p plan) lasting(faults []fault) (sum time.Duration) {
+	for _, f := range faults {
+		sum += f.after + workInHand + f.lasts + p.ackWait
+	}
+	return sum
 }
 
 func describe(faults []fault) string {

@@ -30,6 +30,7 @@ type loadWrite struct {
 	real    bool
 	minions []string
 	start   time.Time
+	known   time.Time // start by the earliest that brought minions: the anchor of returnd/job:<jid>
 	entries []int
 
 	expiry  string
@@ -52,8 +53,12 @@ func (p *plan) addLoad(i int, e *job.Entry) {
 	}
 	l.entries = append(l.entries, i)
 	l.minions = union(l.minions, e.Load.Minions)
-	if start := e.Start(); start.Before(l.start) {
+	start := e.Start()
+	if start.Before(l.start) {
 		l.start = start
+	}
+	if len(e.Load.Minions) > 0 && (l.known.IsZero() || start.Before(l.known)) {
+		l.known = start
 	}
 	if e.Load.Real && !l.real {
 		l.body, l.real = e.Load.Body, true
@@ -64,11 +69,11 @@ func (p *plan) addLoad(i int, e *job.Entry) {
 func (p *plan) queueLoads(ctx context.Context, pipe redis.Pipeliner) {
 	for _, l := range p.loads {
 		l.expiry = p.store.expiryText(l.start, p.now)
-		l.queue(ctx, pipe)
+		l.queue(ctx, pipe, p.store.expiryText(l.known, p.now))
 	}
 }
 
-func (l *loadWrite) queue(ctx context.Context, pipe redis.Pipeliner) {
+func (l *loadWrite) queue(ctx context.Context, pipe redis.Pipeliner, known string) {
 	key := jobKey(l.jid)
 	for chunk := range slices.Chunk(l.minions, fieldsPerCommand) {
 		args := make([]any, 0, 2+2*len(chunk))
@@ -78,8 +83,8 @@ func (l *loadWrite) queue(ctx context.Context, pipe redis.Pipeliner) {
 		}
 		l.then(pipe, redis.NewIntCmd(ctx, args...))
 	}
-	if len(l.minions) > 0 && l.expiry != "0" {
-		l.then(pipe, redis.NewIntCmd(ctx, "expireat", key, l.expiry, "lt"))
+	if len(l.minions) > 0 && known != "0" {
+		l.then(pipe, redis.NewIntCmd(ctx, "expireat", key, known, "lt"))
 	}
 	if l.body != nil {
 		l.then(pipe, redis.NewIntCmd(ctx, "zadd", keyJobs, "lt", microseconds(l.start), l.jid))
@@ -240,7 +245,7 @@ func (s *Store) SaveMinions(ctx context.Context, _, jid string, minions []string
 	l := &loadWrite{jid: jid, minions: union(nil, minions), start: job.Start(jid, now)}
 	l.expiry = s.expiryText(l.start, now)
 	pipe := t.writer.Pipeline()
-	l.queue(ctx, pipe)
+	l.queue(ctx, pipe, l.expiry)
 	_, _ = pipe.Exec(ctx)
 	if s.finishLoads(ctx, t, []*loadWrite{l}) {
 		t.loaded.Store(false)

@@ -33,15 +33,15 @@ type plan struct {
 
 // group is returns of one job and function: one HSET, one expiry.
 type group struct {
-	jid, key, entry string
-	start           time.Time
-	rank            job.Rank // by the stream's time of the first
-	expiry          string
-	late            bool
-	members         []int32 // positions in returns
-	bytes           int
-	set             *redis.IntCmd
-	expire          *redis.Cmd
+	groupKey
+	key, entry string
+	rank       job.Rank // by the stream's time of the first
+	expiry     string
+	late       bool
+	members    []int32 // positions in returns
+	bytes      int
+	set        *redis.IntCmd
+	expire     *redis.Cmd
 }
 
 const (
@@ -52,17 +52,16 @@ const (
 
 func (g *group) full() bool { return len(g.members) >= returnsPerGroup || g.bytes >= bytesPerGroup }
 
-// takes tells that a return belongs here, and still fits. The entry ends with the function.
-func (g *group) takes(r *job.Return) bool {
-	return g.jid == r.JID && g.entry[len(g.jid)+1:] == r.Fun && !g.full()
+// groupKey is what the returns of a group have in common. The start is among it: returns of a job with a custom jid each
+// have their own, and what shares a batch must not show in their expiries.
+type groupKey struct {
+	jid, fun string
+	start    int64 // Unix seconds
 }
 
-func (g *group) add(position int32, r *job.Return, start time.Time) {
+func (g *group) add(position int32, r *job.Return) {
 	g.members = append(g.members, position)
 	g.bytes += len(r.Body)
-	if start.Before(g.start) {
-		g.start = start
-	}
 }
 
 // repeated tells that some of the group's returns were in Redis before.
@@ -102,7 +101,7 @@ func newPlan(s *Store, entries []job.Entry) *plan {
 		minions: make([]*string, 0, n), newest: make([]int64, 0, n), minionOf: make(map[string]int32, n),
 		text: slab{make([]byte, 0, 96*n)},
 	}
-	groups := make(map[string]int32, 64)
+	groups := make(map[groupKey]int32, 64)
 	for i := range entries {
 		e := &entries[i]
 		if e.Load != nil {
@@ -113,13 +112,13 @@ func newPlan(s *Store, entries []job.Entry) *plan {
 	}
 	for i := range p.groups {
 		g := &p.groups[i]
-		at, late := s.expiry(g.start, p.now)
+		at, late := s.expiry(time.Unix(g.start, 0), p.now)
 		g.expiry, g.late = strconv.FormatInt(at, 10), late
 	}
 	return p
 }
 
-func (p *plan) addReturn(i int32, e *job.Entry, groups map[string]int32) {
+func (p *plan) addReturn(i int32, e *job.Entry, groups map[groupKey]int32) {
 	r := &e.Return
 	start := e.Start()
 	p.returns = append(p.returns, i)
@@ -133,23 +132,23 @@ func (p *plan) addReturn(i int32, e *job.Entry, groups map[string]int32) {
 	}
 }
 
-// addToGroup finds the group of a return, anchored at the earliest start that any of its returns gives.
-func (p *plan) addToGroup(groups map[string]int32, e *job.Entry, start time.Time) {
+// addToGroup finds the group of a return: the last one, mostly.
+func (p *plan) addToGroup(groups map[groupKey]int32, e *job.Entry, start time.Time) {
 	r := &e.Return
+	key := groupKey{r.JID, r.Fun, start.Unix()}
 	at := int32(len(p.groups)) - 1
-	if at < 0 || !p.groups[at].takes(r) {
-		entry := p.text.join(r.JID, "\t", r.Fun)
+	if at < 0 || p.groups[at].groupKey != key || p.groups[at].full() {
 		var known bool
-		if at, known = groups[entry]; !known || p.groups[at].full() {
+		if at, known = groups[key]; !known || p.groups[at].full() {
 			at = int32(len(p.groups))
-			groups[entry] = at
+			groups[key] = at
 			p.groups = append(p.groups, group{
-				jid: r.JID, key: p.text.join(retPrefix, r.JID), entry: entry,
-				start: start, rank: job.RankOf(r.JID, e.Published),
+				groupKey: key, key: p.text.join(retPrefix, r.JID), entry: p.text.join(r.JID, "\t", r.Fun),
+				rank: job.RankOf(r.JID, e.Published),
 			})
 		}
 	}
-	p.groups[at].add(int32(len(p.returns))-1, r, start)
+	p.groups[at].add(int32(len(p.returns))-1, r)
 }
 
 // addMinion notes when the minion was last heard of, to the hour: most updates of returnd/seen then change nothing.

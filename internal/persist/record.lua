@@ -96,7 +96,13 @@ local function advance(i, jid, istime, expiry)
     now[f], mover[f], expires[f] = jid, i, expiry
     return old and istime and digits(old)
   end
-  if old == jid and not now[f] and expiry ~= '0' then note(i, pcall('EXPIREAT', pointers[i], expiry, 'LT')) end
+  if old == jid and expiry ~= '0' then -- the earliest anchor wins
+    if not now[f] then
+      note(i, pcall('EXPIREAT', pointers[i], expiry, 'LT'))
+    elseif tonumber(expiry) < tonumber(expires[f]) then
+      expires[f] = expiry
+    end
+  end
   return false
 end
 

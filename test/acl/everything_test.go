@@ -89,16 +89,20 @@ func (c *client) publish(subject, body string) {
 	}
 }
 
-// settled waits until the worker has done with what was published.
+// settled waits until the worker has done with what was published. The consumer's own numbers may lag behind the stream.
 func (c *client) settled() {
 	c.Helper()
 	servers.Eventually(c, limit, "everything is settled", func() bool {
-		consumer, err := c.js.Consumer(c.Context(), "RETURNS", "returnd")
+		stream, err := c.js.Stream(c.Context(), "RETURNS")
+		if err != nil {
+			return false
+		}
+		consumer, err := stream.Consumer(c.Context(), "returnd")
 		if err != nil {
 			return false
 		}
 		info := consumer.CachedInfo()
-		return info.NumPending == 0 && info.NumAckPending == 0
+		return info.AckFloor.Stream == stream.CachedInfo().State.LastSeq && info.NumAckPending == 0
 	})
 }
 

@@ -60,7 +60,7 @@ func BenchmarkPlan(b *testing.B) {
 	for _, shape := range []string{"burst", "scatter"} {
 		b.Run(shape, func(b *testing.B) {
 			s := storeOn(b, servers.Redis(b))
-			t, err := s.target(job.NoDB)
+			c, err := s.target("", job.NoDB).connect(b.Context())
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -69,7 +69,8 @@ func BenchmarkPlan(b *testing.B) {
 			n := 0
 			for b.Loop() {
 				p := newPlan(s, batches[n%len(batches)])
-				p.queueReturns(b.Context(), t.writer.Pipeline())
+				p.pipes = s.pipes(c)
+				p.queueReturns(b.Context())
 				n++
 			}
 			b.ReportMetric(float64(n*2048)/b.Elapsed().Seconds(), "returns/s")

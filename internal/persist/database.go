@@ -34,46 +34,55 @@ func (a *absent) add(db int) {
 	a.until[db] = time.Now().Add(absentFor)
 }
 
-// database finds the clients of a database. One that a return asks for is tried first on a connection of the default
-// database: that the server does not have it, or does not let us in, is that return's own fault.
-func (s *Store) database(ctx context.Context, db int) (*target, error) {
-	if s.known(db) {
-		return s.target(db)
+// database connects to the database that a return asks for. It is tried first on a connection of the configured one: that
+// the server does not have it, or does not let us in, is that return's own fault.
+func (s *Store) database(ctx context.Context, profile string, db int) (*connection, error) {
+	if db == job.NoDB || s.known(targetKey{profile, db}) {
+		return s.target(profile, db).connect(ctx)
 	}
 	refused := job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, which the server does not have or does not open to the worker", db)
 	if s.absent.has(db) {
 		return nil, refused
 	}
-	t, err := s.target(job.NoDB)
+	c, err := s.target(profile, job.NoDB).connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	client, ok := t.writer.(*redis.Client)
-	if !ok {
-		return nil, job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for a database, and a cluster has only one")
+	if c.cluster != nil {
+		return nil, job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, and a cluster has only one", db)
 	}
-	trial := *client.Options()
-	trial.PoolSize = 1
-	once := redis.NewClient(&trial)
-	defer func() { _ = once.Close() }()
-	conn := once.Conn()
-	defer func() { _ = conn.Close() }()
-	if err := conn.Ping(ctx).Err(); err != nil {
-		return nil, hold(classify(err, ""))
+	has, err := hasDatabase(ctx, c.writer.(*redis.Client), db)
+	if err != nil {
+		return nil, err
 	}
-	if err := conn.Select(ctx, db).Err(); err != nil {
-		if isReply(err) {
-			s.absent.add(db)
-			return nil, refused
-		}
-		return nil, unavailable(err)
+	if !has {
+		s.absent.add(db)
+		return nil, refused
 	}
-	return s.target(db)
+	return s.target(profile, db).connect(ctx)
 }
 
-func (s *Store) known(db int) bool {
+func (s *Store) known(key targetKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.targets[db]
+	_, ok := s.targets[key]
 	return ok
+}
+
+// hasDatabase selects a database on a connection of its own.
+func hasDatabase(ctx context.Context, client *redis.Client, db int) (bool, error) {
+	once := *client.Options()
+	once.PoolSize = 1
+	trial := redis.NewClient(&once)
+	defer func() { _ = trial.Close() }()
+	conn := trial.Conn()
+	defer func() { _ = conn.Close() }()
+	if err := conn.Ping(ctx).Err(); err != nil {
+		return false, hold(classify(err, ""))
+	}
+	err := conn.Select(ctx, db).Err()
+	if err != nil && !isReply(err) {
+		return false, unavailable(err)
+	}
+	return err == nil, nil
 }

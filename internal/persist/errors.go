@@ -51,7 +51,7 @@ func classify(err error, key string) error {
 		return nil
 	}
 	var rejection *job.Rejection
-	if errors.As(err, &rejection) {
+	if errors.As(err, &rejection) || errors.Is(err, job.ErrUnavailable) {
 		return err
 	}
 	if !isReply(err) {

@@ -66,14 +66,14 @@ func (p *plan) addLoad(i int, e *job.Entry) {
 }
 
 // queueLoads notes the expected minions and reads what is there.
-func (p *plan) queueLoads(ctx context.Context, pipe redis.Pipeliner) {
+func (p *plan) queueLoads(ctx context.Context) {
 	for _, l := range p.loads {
 		l.expiry = p.store.expiryText(l.start, p.now)
-		l.queue(ctx, pipe, p.store.expiryText(l.known, p.now))
+		l.queue(ctx, p.pipes, p.store.expiryText(l.known, p.now))
 	}
 }
 
-func (l *loadWrite) queue(ctx context.Context, pipe redis.Pipeliner, known string) {
+func (l *loadWrite) queue(ctx context.Context, pipe *pipes, known string) {
 	key := jobKey(l.jid)
 	for chunk := range slices.Chunk(l.minions, fieldsPerCommand) {
 		args := make([]any, 0, 2+2*len(chunk))
@@ -81,42 +81,48 @@ func (l *loadWrite) queue(ctx context.Context, pipe redis.Pipeliner, known strin
 		for _, id := range chunk {
 			args = append(args, fieldMinion+id, "")
 		}
-		l.then(pipe, redis.NewIntCmd(ctx, args...))
+		l.then(ctx, pipe, redis.NewIntCmd(ctx, args...))
 	}
 	if len(l.minions) > 0 && known != "0" {
-		l.then(pipe, redis.NewIntCmd(ctx, "expireat", key, known, "lt"))
+		l.then(ctx, pipe, redis.NewIntCmd(ctx, "expireat", key, known, "lt"))
 	}
 	if l.body != nil {
-		l.then(pipe, redis.NewIntCmd(ctx, "zadd", keyJobs, "lt", microseconds(l.start), l.jid))
+		l.then(ctx, pipe, redis.NewIntCmd(ctx, "zadd", keyJobs, "lt", microseconds(l.start), l.jid))
 	}
 	l.read(ctx, pipe)
 }
 
-func (l *loadWrite) then(pipe redis.Pipeliner, cmd redis.Cmder) {
+func (l *loadWrite) then(ctx context.Context, pipe *pipes, cmd redis.Cmder) {
 	l.queued = append(l.queued, cmd)
-	_ = pipe.Process(context.Background(), cmd)
+	pipe.add(ctx, keyOf(cmd), cmd)
 }
 
-func (l *loadWrite) read(ctx context.Context, pipe redis.Pipeliner) {
-	l.fields = pipe.HLen(ctx, jobKey(l.jid))
-	l.stored = pipe.Get(ctx, loadKey(l.jid))
+func (l *loadWrite) read(ctx context.Context, pipe *pipes) {
+	l.count(ctx, pipe)
+	l.stored = redis.NewStringCmd(ctx, "get", loadKey(l.jid))
+	pipe.add(ctx, loadKey(l.jid), l.stored)
+}
+
+func (l *loadWrite) count(ctx context.Context, pipe *pipes) {
+	l.fields = redis.NewIntCmd(ctx, "hlen", jobKey(l.jid))
+	pipe.add(ctx, jobKey(l.jid), l.fields)
 }
 
 // finishLoads writes the loads that were queued. It reports whether the server had lost the scripts.
-func (s *Store) finishLoads(ctx context.Context, t *target, loads []*loadWrite) (lost bool) {
+func (s *Store) finishLoads(ctx context.Context, c *connection, loads []*loadWrite) (lost bool) {
 	for attempt := range loadAttempts {
 		open := slices.DeleteFunc(slices.Clone(loads), func(l *loadWrite) bool { return l.settled })
 		if len(open) == 0 {
 			return false
 		}
 		if attempt > 0 {
-			pipe := t.writer.Pipeline()
+			pipe := s.pipes(c)
 			for _, l := range open {
 				l.read(ctx, pipe)
 			}
-			_, _ = pipe.Exec(ctx)
+			pipe.exec(ctx)
 		}
-		if s.compareAndSet(ctx, t, open) {
+		if s.compareAndSet(ctx, c, open) {
 			return true
 		}
 	}
@@ -128,10 +134,10 @@ func (s *Store) finishLoads(ctx context.Context, t *target, loads []*loadWrite) 
 	return false
 }
 
-func (s *Store) compareAndSet(ctx context.Context, t *target, open []*loadWrite) (lost bool) {
-	pipe := t.writer.Pipeline()
+func (s *Store) compareAndSet(ctx context.Context, c *connection, open []*loadWrite) (lost bool) {
+	pipe := s.pipes(c)
 	for _, l := range open {
-		old, next, err := s.compose(ctx, t, l)
+		old, next, err := s.compose(ctx, c, l)
 		if err != nil {
 			l.fail(err)
 			continue
@@ -140,10 +146,11 @@ func (s *Store) compareAndSet(ctx context.Context, t *target, open []*loadWrite)
 			l.settled = true
 			continue
 		}
-		l.set = pipe.EvalSha(ctx, s.scripts.load.Hash(), []string{loadKey(l.jid)}, old, next, l.expiry)
-		l.fields = pipe.HLen(ctx, jobKey(l.jid))
+		l.set = redis.NewCmd(ctx, "evalsha", s.scripts.load.Hash(), 1, loadKey(l.jid), old, next, l.expiry)
+		pipe.add(ctx, loadKey(l.jid), l.set)
+		l.count(ctx, pipe)
 	}
-	_, _ = pipe.Exec(ctx)
+	pipe.exec(ctx)
 	for _, l := range open {
 		if !l.settled {
 			lost = missing(l.set.Err()) || lost
@@ -178,7 +185,7 @@ func (l *loadWrite) outcome() error {
 func (l *loadWrite) fail(err error) { l.err, l.settled = err, true }
 
 // compose makes the load's next value out of what was read. A nil next means that there is nothing to write.
-func (s *Store) compose(ctx context.Context, t *target, l *loadWrite) (old string, next []byte, err error) {
+func (s *Store) compose(ctx context.Context, c *connection, l *loadWrite) (old string, next []byte, err error) {
 	for _, cmd := range l.queued {
 		if err := classify(cmd.Err(), keyOf(cmd)); err != nil {
 			if keyOf(cmd) == keyJobs {
@@ -193,7 +200,7 @@ func (s *Store) compose(ctx context.Context, t *target, l *loadWrite) (old strin
 	l.used = l.fields.Val()
 	expected := l.minions
 	if l.used != int64(len(expected)) {
-		if expected, err = s.expected(ctx, t, l.jid); err != nil {
+		if expected, err = s.expected(ctx, c, l.jid); err != nil {
 			return "", nil, err
 		}
 	}
@@ -220,9 +227,9 @@ func (l *loadWrite) merge(old string, expected []string) []byte {
 }
 
 // expected reads the minions a job is known to be meant for, in bounded steps.
-func (s *Store) expected(ctx context.Context, t *target, jid string) ([]string, error) {
+func (s *Store) expected(ctx context.Context, c *connection, jid string) ([]string, error) {
 	var ids []string
-	iter := t.writer.HScan(ctx, jobKey(jid), 0, fieldMinion+"*", fieldsPerCommand).Iterator()
+	iter := c.writer.HScan(ctx, jobKey(jid), 0, fieldMinion+"*", fieldsPerCommand).Iterator()
 	for iter.Next(ctx) {
 		if id, ok := strings.CutPrefix(iter.Val(), fieldMinion); ok {
 			ids = append(ids, id)
@@ -236,50 +243,56 @@ func (s *Store) expected(ctx context.Context, t *target, jid string) ([]string, 
 }
 
 // SaveMinions adds to the minions that a job is known to be meant for, and to its load where there is one.
-func (s *Store) SaveMinions(ctx context.Context, _, jid string, minions []string) error {
-	t, err := s.ready(ctx)
+func (s *Store) SaveMinions(ctx context.Context, profile, jid string, minions []string) error {
+	c, err := s.ready(ctx, profile)
 	if err != nil {
 		return err
 	}
 	now := s.clock.now()
 	l := &loadWrite{jid: jid, minions: union(nil, minions), start: job.Start(jid, now)}
 	l.expiry = s.expiryText(l.start, now)
-	pipe := t.writer.Pipeline()
+	pipe := s.pipes(c)
 	l.queue(ctx, pipe, l.expiry)
-	_, _ = pipe.Exec(ctx)
-	if s.finishLoads(ctx, t, []*loadWrite{l}) {
-		t.loaded.Store(false)
+	pipe.exec(ctx)
+	if s.finishLoads(ctx, c, []*loadWrite{l}) {
+		c.loaded.Store(false)
 	}
 	return l.outcome()
 }
 
 // Reserve takes a jid for its caller: false where it is taken.
-func (s *Store) Reserve(ctx context.Context, _, jid string) (bool, error) {
-	t, err := s.ready(ctx)
+func (s *Store) Reserve(ctx context.Context, profile, jid string) (bool, error) {
+	c, err := s.ready(ctx, profile)
 	if err != nil {
 		return false, err
 	}
 	now := s.clock.now()
-	pipe := t.writer.Pipeline()
-	taken := pipe.HSetNX(ctx, jobKey(jid), fieldTaken, strconv.FormatInt(now.Unix(), 10))
-	if at, _ := s.expiry(job.Start(jid, now), now); at != 0 {
-		pipe.Do(ctx, "expireat", jobKey(jid), at, "lt")
+	pipe := s.pipes(c)
+	taken := redis.NewIntCmd(ctx, "hsetnx", jobKey(jid), fieldTaken, strconv.FormatInt(now.Unix(), 10))
+	inUse, returned := redis.NewIntCmd(ctx, "exists", loadKey(jid)), redis.NewIntCmd(ctx, "exists", retKey(jid))
+	cmds := []redis.Cmder{taken, inUse, returned}
+	if at := s.expiryText(job.Start(jid, now), now); at != "0" {
+		cmds = append(cmds, redis.NewIntCmd(ctx, "expireat", jobKey(jid), at, "lt"))
 	}
-	inUse := pipe.Exists(ctx, loadKey(jid))
-	returned := pipe.Exists(ctx, retKey(jid))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return false, fmt.Errorf("reserve a jid: %w", classify(err, jobKey(jid)))
+	for _, cmd := range cmds {
+		pipe.add(ctx, keyOf(cmd), cmd)
 	}
-	return taken.Val() && inUse.Val() == 0 && returned.Val() == 0, nil
+	pipe.exec(ctx)
+	for _, cmd := range cmds {
+		if err := classify(cmd.Err(), keyOf(cmd)); err != nil {
+			return false, fmt.Errorf("reserve a jid: %w", err)
+		}
+	}
+	return taken.Val() == 1 && inUse.Val() == 0 && returned.Val() == 0, nil
 }
 
-// ready is the default database, with the scripts loaded.
-func (s *Store) ready(ctx context.Context) (*target, error) {
-	t, err := s.target(job.NoDB)
-	if err != nil || t.loaded.Load() {
-		return t, err
+// ready is a profile's database, with the scripts loaded.
+func (s *Store) ready(ctx context.Context, profile string) (*connection, error) {
+	c, err := s.target(profile, job.NoDB).connect(ctx)
+	if err != nil || c.loaded.Load() {
+		return c, err
 	}
-	return t, s.prepare(ctx, t)
+	return c, s.prepare(ctx, c)
 }
 
 // union merges two lists of ids: sorted, none twice.

@@ -13,6 +13,7 @@ import (
 // plan is a batch collapsed: what is to be written, and which entry waits for what.
 type plan struct {
 	store   *Store
+	pipes   *pipes
 	entries []job.Entry
 	now     time.Time
 

@@ -16,16 +16,20 @@ const returnsPerScript = 256
 
 // queueReturns puts the returns' commands into the pipeline: what is read back first comes first, so that whoever
 // sees a pointer finds the return.
-func (p *plan) queueReturns(ctx context.Context, pipe redis.Pipeliner) {
+func (p *plan) queueReturns(ctx context.Context) {
 	if len(p.returns) == 0 {
 		return
 	}
-	p.queueGroups(ctx, pipe)
-	p.queueMinions(ctx, pipe)
-	p.queueRecords(ctx, pipe)
+	p.queueGroups(ctx)
+	p.queueMinions(ctx)
+	if p.pipes.conn.cluster == nil {
+		p.queueRecords(ctx)
+	} else {
+		p.queueRecordsApart(ctx)
+	}
 }
 
-func (p *plan) queueGroups(ctx context.Context, pipe redis.Pipeliner) {
+func (p *plan) queueGroups(ctx context.Context) {
 	bodies := make([]string, len(p.returns))
 	for i := range p.groups {
 		g := &p.groups[i]
@@ -37,15 +41,15 @@ func (p *plan) queueGroups(ctx context.Context, pipe redis.Pipeliner) {
 			args = append(args, &r.Minion, &bodies[position])
 		}
 		g.set = redis.NewIntCmd(ctx, args...)
-		_ = pipe.Process(ctx, g.set)
+		p.pipes.add(ctx, g.key, g.set)
 		if g.expiry != "0" {
 			g.expire = redis.NewCmd(ctx, "evalsha", p.store.scripts.expire.Hash(), 1, &g.key, &g.expiry)
-			_ = pipe.Process(ctx, g.expire)
+			p.pipes.add(ctx, g.key, g.expire)
 		}
 	}
 }
 
-func (p *plan) queueMinions(ctx context.Context, pipe redis.Pipeliner) {
+func (p *plan) queueMinions(ctx context.Context) {
 	add := make([]any, 0, 2+len(p.minions))
 	add = append(add, "sadd", keyMinions)
 	seen := make([]any, 0, 3+2*len(p.minions))
@@ -60,22 +64,28 @@ func (p *plan) queueMinions(ctx context.Context, pipe redis.Pipeliner) {
 		}
 		add, seen = append(add, id), append(seen, hour, id)
 	}
-	p.queueShared(ctx, pipe, redis.NewIntCmd(ctx, add...), keyMinions)
-	p.queueShared(ctx, pipe, redis.NewIntCmd(ctx, seen...), keySeen)
+	p.queueShared(ctx, redis.NewIntCmd(ctx, add...), keyMinions)
+	p.queueShared(ctx, redis.NewIntCmd(ctx, seen...), keySeen)
 }
 
-func (p *plan) queueShared(ctx context.Context, pipe redis.Pipeliner, cmd redis.Cmder, key string) {
+func (p *plan) queueShared(ctx context.Context, cmd redis.Cmder, key string) {
 	p.shared = append(p.shared, sharedWrite{cmd, key})
-	_ = pipe.Process(ctx, cmd)
+	p.pipes.add(ctx, key, cmd)
+}
+
+// limits is what the scripts over histories take: ARGV[1..4] of order.lua.
+func (p *plan) limits() []any {
+	limit := p.store.cfg.History.Limit
+	return []any{
+		job.FormatJID(p.now.Add(job.Horizon)),
+		strconv.Itoa(limit + limit/4 + 8), strconv.Itoa(limit + limit/8 + 3), strconv.Itoa(limit),
+	}
 }
 
 // queueRecords has pointers and histories brought up to date, group by group.
-func (p *plan) queueRecords(ctx context.Context, pipe redis.Pipeliner) {
-	limit := p.store.cfg.History.Limit
-	longest, last := strconv.Itoa(limit+limit/4+8), strconv.Itoa(limit+limit/8+3)
-	full := strconv.Itoa(limit)
-	horizon := job.FormatJID(p.now.Add(job.Horizon))
+func (p *plan) queueRecords(ctx context.Context) {
 	keys := make([]string, 0, 2*len(p.returns))
+	limits := p.limits()
 	call := newCall(p)
 	for i := range p.groups {
 		g := &p.groups[i]
@@ -84,14 +94,37 @@ func (p *plan) queueRecords(ctx context.Context, pipe redis.Pipeliner) {
 			keys = call.add(keys, g, rest[:take])
 			rest = rest[take:]
 			if len(call.members) == returnsPerScript {
-				call.send(ctx, pipe, &horizon, &longest, &last, &full)
+				call.send(ctx, limits)
 				call = newCall(p)
 			}
 		}
 	}
 	if len(call.members) > 0 {
-		call.send(ctx, pipe, &horizon, &longest, &last, &full)
+		call.send(ctx, limits)
 	}
+}
+
+// queueRecordsApart does the same where each key may be on another server.
+func (p *plan) queueRecordsApart(ctx context.Context) {
+	limits := p.limits()
+	for i := range p.groups {
+		g := &p.groups[i]
+		for k, position := range g.members {
+			r, member := p.returnAt(position), g.members[k:k+1]
+			if r.HasPointer() {
+				p.queueOne(ctx, member, p.store.scripts.pointer, pointerKey(r.Minion, r.Fun), limits, &g.jid, flag(g.rank.Timed()), &g.expiry)
+			}
+			p.queueOne(ctx, member, p.store.scripts.history, histPrefix+r.Minion, limits, &g.jid, &g.entry, &g.expiry)
+		}
+	}
+}
+
+func (p *plan) queueOne(ctx context.Context, member []int32, script *redis.Script, key string, limits []any, more ...any) {
+	args := make([]any, 0, 4+len(limits)+len(more))
+	args = append(append(append(args, "evalsha", script.Hash(), 1, key), limits...), more...)
+	cmd := redis.NewCmd(ctx, args...)
+	p.pipes.add(ctx, key, cmd)
+	p.records = append(p.records, record{member, cmd})
 }
 
 // call gathers the arguments of one record script: KEYS and the groups' part of ARGV.
@@ -125,12 +158,12 @@ func (c *call) add(keys []string, g *group, members []int32) []string {
 	return keys
 }
 
-func (c *call) send(ctx context.Context, pipe redis.Pipeliner, constants ...any) {
-	args := make([]any, 0, 3+len(c.keys)+len(constants)+len(c.groups))
+func (c *call) send(ctx context.Context, limits []any) {
+	args := make([]any, 0, 3+len(c.keys)+len(limits)+len(c.groups))
 	args = append(args, "evalsha", c.plan.store.scripts.record.Hash(), len(c.keys))
-	args = append(append(append(args, c.keys...), constants...), c.groups...)
+	args = append(append(append(args, c.keys...), limits...), c.groups...)
 	cmd := redis.NewCmd(ctx, args...)
-	_ = pipe.Process(ctx, cmd)
+	c.plan.pipes.add(ctx, "", cmd) // of one server: every key has the same
 	c.plan.records = append(c.plan.records, record{c.members, cmd})
 }
 

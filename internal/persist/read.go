@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,13 +24,13 @@ const (
 
 // Returns hands over the returns of a job, each minion once, in no order, until yield fails.
 func (s *Store) Returns(ctx context.Context, profile, jid string, yield func(minion string, ret []byte) error) error {
-	t, err := s.reading(ctx, profile)
+	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
 	}
 	seen := map[string]struct{}{}
 	for cursor, count := uint64(0), int64(returnsStep); ; {
-		fields, next, err := t.reader.HScan(ctx, retKey(jid), cursor, "", count).Result()
+		fields, next, err := c.reader.HScan(ctx, retKey(jid), cursor, "", count).Result()
 		if err != nil {
 			return fmt.Errorf("read returns: %w", classify(err, retPrefix))
 		}
@@ -61,11 +62,11 @@ func nextStep(count int64, size int) int64 {
 
 // Load is a job's load, or nil where there is none.
 func (s *Store) Load(ctx context.Context, profile, jid string) ([]byte, error) {
-	t, err := s.reading(ctx, profile)
+	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
-	load, err := t.reader.Get(ctx, loadKey(jid)).Bytes()
+	load, err := c.reader.Get(ctx, loadKey(jid)).Bytes()
 	if err = classify(err, loadPrefix); err != nil {
 		return nil, fmt.Errorf("read load: %w", err)
 	}
@@ -75,18 +76,18 @@ func (s *Store) Load(ctx context.Context, profile, jid string) ([]byte, error) {
 // Jobs hands over the loads of all jobs, newest first, until yield fails. Beside our own index it looks for loads that
 // Salt's own returner wrote.
 func (s *Store) Jobs(ctx context.Context, profile string, yield func(jid string, load []byte) error) error {
-	t, err := s.reading(ctx, profile)
+	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
 	}
-	jids, err := s.jids(ctx, t)
+	jids, err := s.jids(ctx, c)
 	if err != nil {
 		return err
 	}
 	for step := int64(returnsStep); len(jids) > 0; {
 		chunk := jids[:min(int(step), len(jids))]
 		jids = jids[len(chunk):]
-		loads, err := get(ctx, t, chunk, loadKey)
+		loads, err := get(ctx, c, chunk, loadKey)
 		if err != nil {
 			return fmt.Errorf("read loads: %w", err)
 		}
@@ -105,10 +106,10 @@ func (s *Store) Jobs(ctx context.Context, profile string, yield func(jid string,
 }
 
 // jids lists the jobs that have, or had, a load: newest first.
-func (s *Store) jids(ctx context.Context, t *target) ([]string, error) {
+func (s *Store) jids(ctx context.Context, c *connection) ([]string, error) {
 	known := map[string]struct{}{}
 	for from := int64(0); ; from += page {
-		part, err := t.reader.ZRange(ctx, keyJobs, from, from+page-1).Result()
+		part, err := c.reader.ZRange(ctx, keyJobs, from, from+page-1).Result()
 		if err != nil {
 			return nil, fmt.Errorf("read the index of jobs: %w", classify(err, keyJobs))
 		}
@@ -119,11 +120,17 @@ func (s *Store) jids(ctx context.Context, t *target) ([]string, error) {
 			break
 		}
 	}
-	scan := t.reader.Scan(ctx, 0, loadPrefix+"*", scanStep).Iterator()
-	for scan.Next(ctx) {
-		known[jidOfLoad(scan.Val())] = struct{}{}
-	}
-	if err := scan.Err(); err != nil {
+	var mu sync.Mutex // the servers of a cluster are scanned side by side
+	err := c.eachPrimary(ctx, func(ctx context.Context, server *redis.Client) error {
+		scan := server.Scan(ctx, 0, loadPrefix+"*", scanStep).Iterator()
+		for scan.Next(ctx) {
+			mu.Lock()
+			known[jidOfLoad(scan.Val())] = struct{}{}
+			mu.Unlock()
+		}
+		return scan.Err()
+	})
+	if err != nil {
 		return nil, fmt.Errorf("scan for loads: %w", classify(err, ""))
 	}
 	return newestFirst(known, s.clock.now()), nil
@@ -150,25 +157,25 @@ func newestFirst(known map[string]struct{}, now time.Time) []string {
 
 // LastReturns hands over each minion's last return of a function, until yield fails.
 func (s *Store) LastReturns(ctx context.Context, profile, fun string, yield func(minion string, ret []byte) error) error {
-	t, err := s.reading(ctx, profile)
+	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
 	}
-	return s.eachMinion(ctx, t, func(ids []string) error {
+	return s.eachMinion(ctx, c, func(ids []string) error {
 		ids = slices.DeleteFunc(ids, func(id string) bool { return !(&job.Return{Minion: id}).HasPointer() })
-		jids, err := get(ctx, t, ids, func(id string) string { return pointerKey(id, fun) })
+		jids, err := get(ctx, c, ids, func(id string) string { return pointerKey(id, fun) })
 		if err != nil {
 			return fmt.Errorf("read pointers: %w", err)
 		}
-		return s.pointedAt(ctx, t, ids, jids, yield)
+		return s.pointedAt(ctx, c, ids, jids, yield)
 	})
 }
 
 // pointedAt reads the return of each minion that has a jid.
-func (s *Store) pointedAt(ctx context.Context, t *target, ids, jids []string, yield func(string, []byte) error) error {
+func (s *Store) pointedAt(ctx context.Context, c *connection, ids, jids []string, yield func(string, []byte) error) error {
 	for from := 0; from < len(ids); from += returnsStep {
 		to := min(from+returnsStep, len(ids))
-		pipe := t.reader.Pipeline()
+		pipe := c.reader.Pipeline()
 		cmds := make([]*redis.StringCmd, to-from)
 		for i := from; i < to; i++ {
 			if jids[i] != "" {
@@ -197,11 +204,11 @@ func (s *Store) pointedAt(ctx context.Context, t *target, ids, jids []string, yi
 
 // Minions hands over every known minion once, in no order, until yield fails.
 func (s *Store) Minions(ctx context.Context, profile string, yield func(id string) error) error {
-	t, err := s.reading(ctx, profile)
+	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
 	}
-	return s.eachMinion(ctx, t, func(ids []string) error {
+	return s.eachMinion(ctx, c, func(ids []string) error {
 		for _, id := range ids {
 			if err := yield(id); err != nil {
 				return err
@@ -212,10 +219,10 @@ func (s *Store) Minions(ctx context.Context, profile string, yield func(id strin
 }
 
 // eachMinion hands over the known minions in steps, each once.
-func (s *Store) eachMinion(ctx context.Context, t *target, step func(ids []string) error) error {
+func (s *Store) eachMinion(ctx context.Context, c *connection, step func(ids []string) error) error {
 	seen := map[string]struct{}{}
 	for cursor := uint64(0); ; {
-		ids, next, err := t.reader.SScan(ctx, keyMinions, cursor, "", scanStep).Result()
+		ids, next, err := c.reader.SScan(ctx, keyMinions, cursor, "", scanStep).Result()
 		if err != nil {
 			return fmt.Errorf("read minions: %w", classify(err, keyMinions))
 		}
@@ -234,11 +241,11 @@ func (s *Store) eachMinion(ctx context.Context, t *target, step func(ids []strin
 }
 
 // get reads one string value for each name; a missing one, or one of another type, is empty.
-func get(ctx context.Context, t *target, names []string, key func(string) string) ([]string, error) {
+func get(ctx context.Context, c *connection, names []string, key func(string) string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	pipe := t.reader.Pipeline()
+	pipe := c.reader.Pipeline()
 	cmds := make([]*redis.StringCmd, len(names))
 	for i, name := range names {
 		cmds[i] = pipe.Get(ctx, key(name))
@@ -255,10 +262,10 @@ func get(ctx context.Context, t *target, names []string, key func(string) string
 	return values, nil
 }
 
-// reading is the database that a profile names; an unknown profile means the default.
-func (s *Store) reading(ctx context.Context, profile string) (*target, error) {
+// reading is the database of a profile; an unknown one means the default, and is counted.
+func (s *Store) reading(ctx context.Context, profile string) (*connection, error) {
 	if profile != "" {
 		s.metrics.unknownProfile.Add(ctx, 1)
 	}
-	return s.target(job.NoDB)
+	return s.target(profile, job.NoDB).connect(ctx)
 }

@@ -3,6 +3,7 @@ package persist
 import (
 	"context"
 	_ "embed" // the scripts
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,8 +14,14 @@ import (
 var (
 	//go:embed expire.lua
 	expireSource string
+	//go:embed order.lua
+	orderSource string
 	//go:embed record.lua
 	recordSource string
+	//go:embed pointer.lua
+	pointerSource string
+	//go:embed history.lua
+	historySource string
 	//go:embed repeated.lua
 	repeatedSource string
 	//go:embed load.lua
@@ -23,24 +30,31 @@ var (
 
 // scripts are the scripts' digests; a pipeline runs them by digest only, so every server must have them loaded.
 type scripts struct {
-	expire, record, repeated, load *redis.Script
+	expire, record, pointer, history, repeated, load *redis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
 		expire:   redis.NewScript(expireSource),
-		record:   redis.NewScript(recordSource),
+		record:   redis.NewScript(orderSource + recordSource),
+		pointer:  redis.NewScript(orderSource + pointerSource),
+		history:  redis.NewScript(orderSource + historySource),
 		repeated: redis.NewScript(repeatedSource),
 		load:     redis.NewScript(loadSource),
 	}
 }
 
-// install loads every script on the server.
-func (s scripts) install(ctx context.Context, server redis.UniversalClient) error {
-	for _, script := range []*redis.Script{s.expire, s.record, s.repeated, s.load} {
-		if err := script.Load(ctx, server).Err(); err != nil {
-			return fmt.Errorf("load scripts: %w", classify(err, ""))
+// install loads every script on every server that takes writes.
+func (s scripts) install(ctx context.Context, c *connection) error {
+	err := c.eachPrimary(ctx, func(ctx context.Context, server *redis.Client) error {
+		var errs []error
+		for _, script := range []*redis.Script{s.expire, s.record, s.pointer, s.history, s.repeated, s.load} {
+			errs = append(errs, script.Load(ctx, server).Err())
 		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		return fmt.Errorf("load scripts: %w", hold(classify(err, "")))
 	}
 	return nil
 }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric"
 
 	"returnd/internal/job"
@@ -26,15 +24,13 @@ type Store struct {
 	clock   clock
 
 	mu      sync.Mutex
-	targets map[int]*target // by database; job.NoDB is the configured one
+	targets map[targetKey]*target
 	absent  absent
-}
 
-// target is one database of one server.
-type target struct {
-	db             int
-	writer, reader redis.UniversalClient
-	loaded         atomic.Bool // the scripts are believed to be there
+	// What runs in the background ends with the store.
+	life    context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
 }
 
 // New makes a Store. It does no I/O.
@@ -49,43 +45,52 @@ func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
 	quiet()
 	s := &Store{
 		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m,
-		scripts: newScripts(), targets: map[int]*target{},
+		scripts: newScripts(), targets: map[targetKey]*target{},
 	}
-	if _, err := s.target(job.NoDB); err != nil {
-		return nil, err
-	}
+	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }
 
 // Close ends all connections.
 func (s *Store) Close() error {
+	s.end()
+	s.running.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for db, t := range s.targets {
-		errs = append(errs, t.writer.Close(), t.reader.Close())
-		delete(s.targets, db)
+	for key, t := range s.targets {
+		errs = append(errs, t.close())
+		delete(s.targets, key)
 	}
 	return errors.Join(errs...)
 }
 
-// Ping asks the server whether it would take a write: nil, or what keeps it from that and the remedy.
+// background runs f until it returns; its context ends with the store.
+func (s *Store) background(f func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() == nil {
+		s.running.Go(func() { f(s.life) })
+	}
+}
+
+// Ping asks the default Redis whether it would take a write: nil, or what keeps it from that and the remedy.
 func (s *Store) Ping(ctx context.Context) error {
-	t, err := s.target(job.NoDB)
+	c, err := s.target("", job.NoDB).connect(ctx)
 	if err != nil {
 		return err
 	}
-	return s.prepare(ctx, t)
+	return s.prepare(ctx, c)
 }
 
 // Now is the server's time.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	t, err := s.target(job.NoDB)
+	c, err := s.reading(ctx, "")
 	if err != nil {
 		return time.Time{}, err
 	}
 	asked := time.Now()
-	now, err := t.reader.Time(ctx).Result()
+	now, err := c.reader.Time(ctx).Result()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask for the time: %w", classify(err, ""))
 	}
@@ -93,36 +98,20 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return now, nil
 }
 
-// target finds or makes the clients of a database.
-func (s *Store) target(db int) (*target, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t, ok := s.targets[db]; ok {
-		return t, nil
-	}
-	writer, reader, err := dial(s.cfg.Redis, db)
-	if err != nil {
-		return nil, err
-	}
-	t := &target{db: db, writer: writer, reader: reader}
-	s.targets[db] = t
-	return t, nil
-}
-
 // prepare sees to it that the server answers, tells its time and has the scripts.
-func (s *Store) prepare(ctx context.Context, t *target) error {
+func (s *Store) prepare(ctx context.Context, c *connection) error {
 	asked := time.Now()
-	now, err := t.writer.Time(ctx).Result()
+	now, err := c.writer.Time(ctx).Result()
 	if err != nil {
 		return hold(classify(err, ""))
 	}
 	s.clock.observe(now, asked)
-	if t.loaded.Load() {
+	if c.loaded.Load() {
 		return nil
 	}
-	if err := s.scripts.install(ctx, t.writer); err != nil {
-		return hold(err)
+	if err := s.scripts.install(ctx, c); err != nil {
+		return err
 	}
-	t.loaded.Store(true)
+	c.loaded.Store(true)
 	return nil
 }

@@ -2,6 +2,8 @@ package persist
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,62 +17,62 @@ func (s *Store) Write(ctx context.Context, entries []job.Entry) []error {
 	began := time.Now()
 	defer func() { s.metrics.writeTime.Record(ctx, time.Since(began).Seconds()) }()
 	errs := make([]error, len(entries))
-	if oneDatabase(entries) {
-		s.writeTo(ctx, job.NoDB, entries, errs)
+	first := s.keyOf(&entries[0])
+	if !slices.ContainsFunc(entries, func(e job.Entry) bool { return s.keyOf(&e) != first }) {
+		s.writeTo(ctx, first, entries, errs)
 		return errs
 	}
-	for db, members := range byDatabase(entries) {
-		part, partErrs := make([]job.Entry, len(members)), make([]error, len(members))
-		for i, m := range members {
-			part[i] = entries[m]
-		}
-		s.writeTo(ctx, db, part, partErrs)
-		for i, m := range members {
-			errs[m] = partErrs[i]
-		}
+	var all sync.WaitGroup
+	for key, members := range s.byTarget(entries) {
+		all.Go(func() { s.writeSome(ctx, key, members, entries, errs) })
 	}
+	all.Wait()
 	return errs
 }
 
-func oneDatabase(entries []job.Entry) bool {
-	for i := range entries {
-		if databaseOf(&entries[i]) != job.NoDB {
-			return false
-		}
+// keyOf says where an entry belongs.
+func (s *Store) keyOf(e *job.Entry) targetKey {
+	if e.Load != nil {
+		return targetKey{"", job.NoDB}
 	}
-	return true
+	return targetKey{"", e.Return.DB}
 }
 
-func byDatabase(entries []job.Entry) map[int][]int {
-	groups := map[int][]int{}
+func (s *Store) byTarget(entries []job.Entry) map[targetKey][]int {
+	groups := map[targetKey][]int{}
 	for i := range entries {
-		db := databaseOf(&entries[i])
-		groups[db] = append(groups[db], i)
+		key := s.keyOf(&entries[i])
+		groups[key] = append(groups[key], i)
 	}
 	return groups
 }
 
-func databaseOf(e *job.Entry) int {
-	if e.Load != nil {
-		return job.NoDB
+// writeSome writes the entries of one target among a batch. The targets' own entries are disjoint.
+func (s *Store) writeSome(ctx context.Context, key targetKey, members []int, entries []job.Entry, errs []error) {
+	part, partErrs := make([]job.Entry, len(members)), make([]error, len(members))
+	for i, m := range members {
+		part[i] = entries[m]
 	}
-	return e.Return.DB
+	s.writeTo(ctx, key, part, partErrs)
+	for i, m := range members {
+		errs[m] = partErrs[i]
+	}
 }
 
 // writeTo stores entries in one database. A server that has lost the scripts gets them again, once; everything a
 // pipeline does may be done twice.
-func (s *Store) writeTo(ctx context.Context, db int, entries []job.Entry, errs []error) {
-	t, err := s.database(ctx, db)
+func (s *Store) writeTo(ctx context.Context, key targetKey, entries []job.Entry, errs []error) {
+	c, err := s.database(ctx, key.profile, key.db)
 	for attempt := 0; err == nil && attempt < 2; attempt++ {
-		if !t.loaded.Load() {
-			if err = s.prepare(ctx, t); err != nil {
+		if !c.loaded.Load() {
+			if err = s.prepare(ctx, c); err != nil {
 				break
 			}
 		}
-		if !s.writeOnce(ctx, t, entries, errs) || attempt > 0 {
+		if !s.writeOnce(ctx, c, entries, errs) || attempt > 0 {
 			return // each entry has its own answer
 		}
-		t.loaded.Store(false)
+		c.loaded.Store(false)
 	}
 	if err != nil {
 		for i := range errs {
@@ -80,27 +82,24 @@ func (s *Store) writeTo(ctx context.Context, db int, entries []job.Entry, errs [
 }
 
 // writeOnce reports whether the server had lost the scripts.
-func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, errs []error) (lost bool) {
+func (s *Store) writeOnce(ctx context.Context, c *connection, entries []job.Entry, errs []error) (lost bool) {
 	p := newPlan(s, entries)
-	pipe := t.writer.Pipeline()
+	p.pipes = s.pipes(c)
 	clock := redis.NewTimeCmd(ctx, "time")
-	_ = pipe.Process(ctx, clock)
-	p.queueReturns(ctx, pipe)
-	p.queueLoads(ctx, pipe)
+	p.pipes.add(ctx, keyMinions, clock)
+	p.queueReturns(ctx)
+	p.queueLoads(ctx)
 	sent := time.Now()
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	p.pipes.exec(ctx)
 	if now, err := clock.Result(); err == nil {
 		s.clock.observe(now, sent)
 	}
-	if p.scriptsMissing() {
-		lost = true
-	}
-	if len(p.loads) > 0 && !lost {
-		lost = s.finishLoads(ctx, t, p.loads)
+	if lost = p.scriptsMissing(); !lost && len(p.loads) > 0 {
+		lost = s.finishLoads(ctx, c, p.loads)
 	}
 	p.collect(errs)
 	if !lost {
-		s.mendRepeated(ctx, t, p, errs)
+		s.mendRepeated(ctx, p, errs)
 	}
 	s.count(ctx, p)
 	return lost
@@ -108,8 +107,7 @@ func (s *Store) writeOnce(ctx context.Context, t *target, entries []job.Entry, e
 
 // mendRepeated looks after jobs whose returns were in Redis before: the same job may stand in a history under another
 // function, where an earlier return of it had another body.
-func (s *Store) mendRepeated(ctx context.Context, t *target, p *plan, errs []error) {
-	pipe := t.writer.Pipeline()
+func (s *Store) mendRepeated(ctx context.Context, p *plan, errs []error) {
 	var cmds []*redis.Cmd
 	var owners []int32
 	for i := range p.groups {
@@ -123,12 +121,15 @@ func (s *Store) mendRepeated(ctx context.Context, t *target, p *plan, errs []err
 			if errs[p.returns[position]] != nil {
 				continue
 			}
-			cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, histPrefix+p.returnAt(position).Minion, g.entry, g.jid+"\t")
-			_ = pipe.Process(ctx, cmd)
+			list := histPrefix + p.returnAt(position).Minion
+			cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, list, g.entry, g.jid+"\t")
+			p.pipes.add(ctx, list, cmd)
 			cmds, owners = append(cmds, cmd), append(owners, p.returns[position])
 		}
 	}
-	_, _ = pipe.Exec(ctx)
+	if len(cmds) > 0 {
+		p.pipes.exec(ctx)
+	}
 	for i, cmd := range cmds {
 		if err := classify(cmd.Err(), histPrefix); err != nil && errs[owners[i]] == nil {
 			errs[owners[i]] = err

@@ -309,7 +309,9 @@ func TestRedisAwayIsHeld(t *testing.T) {
 		t.Errorf("Ping = %v, want ErrUnavailable", err)
 	}
 	r.proc.Restart()
-	r.write(e)
+	servers.Eventually(t, 5*time.Second, "the store finds the server again", func() bool {
+		return r.store.Write(t.Context(), []job.Entry{e})[0] == nil
+	})
 	if got := r.get("m:f.x"); got != e.Return.JID {
 		t.Errorf("pointer = %q after the restart", got)
 	}

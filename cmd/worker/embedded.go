@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -112,6 +113,11 @@ func checkEmbeddable(c cfg.Config) error {
 		{"redis.unix_socket_path", r.UnixSocketPath != d.UnixSocketPath},
 		{"redis.username", r.Username != d.Username},
 		{"redis.password", r.Password != d.Password || r.PasswordFile != d.PasswordFile},
+		{"redis.mode", r.Mode != d.Mode || r.ClusterMode != d.ClusterMode},
+		{"redis.cluster", !reflect.DeepEqual(r.Cluster, d.Cluster)},
+		{"redis.sentinel", !reflect.DeepEqual(r.Sentinel, d.Sentinel)},
+		{"redis.tls", !reflect.DeepEqual(r.TLS, d.TLS)},
+		{"profiles", len(c.Persist.Profiles) > 0},
 	} {
 		if option.set {
 			given = append(given, option.name)

@@ -100,7 +100,7 @@ func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 			w.abandon()
 		}
 	}()
-	log.Info("starting", "version", version(), "nats", redactURLs(c.NATS.Servers()), "redis", redisName(c.Persist.Redis),
+	log.Info("starting", "version", version(), "nats", redactURLs(c.NATS.Servers()), "redis", c.Persist.Redis.Name(),
 		"stream", c.Stream.Name, "subjects", c.Subjects.Prefix+".>", "http", c.HTTP.Addr)
 	if w.metrics, err = telemetry.NewMetrics(); err != nil {
 		return nil, err

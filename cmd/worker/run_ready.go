@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"returnd/internal/cfg"
-	"returnd/internal/persist"
 	"returnd/internal/telemetry"
 )
 
@@ -34,7 +33,7 @@ func (w *worker) natsReady(context.Context) error {
 
 func (w *worker) redisReady(ctx context.Context) error {
 	if err := w.store.Ping(ctx); err != nil {
-		return fmt.Errorf("%s: %w; returns stay in the stream meanwhile", redisName(w.config.Persist.Redis), err)
+		return fmt.Errorf("%s: %w; returns stay in the stream meanwhile", w.config.Persist.Redis.Name(), err)
 	}
 	return nil
 }
@@ -81,15 +80,4 @@ func redactURLs(servers []string) string {
 		shown[i] = cfg.RedactURL(server)
 	}
 	return strings.Join(shown, ",")
-}
-
-// redisName is what may be logged of the Redis server's address.
-func redisName(r persist.Redis) string {
-	switch {
-	case r.URL != "":
-		return cfg.RedactURL(r.URL)
-	case r.UnixSocketPath != "":
-		return r.UnixSocketPath
-	}
-	return fmt.Sprintf("%s:%d", r.Host, r.Port)
 }

@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 
 	"returnd/internal/cfg"
-	"returnd/internal/persist"
 )
 
 // stopGoal is what supervisors wait before they kill.
@@ -186,21 +185,6 @@ func TestRunUsage(t *testing.T) {
 				t.Errorf("exit code %d, said:\n%s", code, errs)
 			}
 		})
-	}
-}
-
-func TestRedisName(t *testing.T) {
-	t.Parallel()
-	for want, r := range map[string]persist.Redis{
-		"127.0.0.1:6379":  {Host: "127.0.0.1", Port: 6379, Password: "hunter2"},
-		"/run/redis.sock": {Host: "127.0.0.1", Port: 6379, UnixSocketPath: "/run/redis.sock"},
-	} {
-		if got := redisName(r); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-	if got := redisName(persist.Redis{URL: "redis://u:hunter2@h:1/0"}); strings.Contains(got, "hunter2") || !strings.Contains(got, "h:1") {
-		t.Errorf("got %s", got)
 	}
 }
 

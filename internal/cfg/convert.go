@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"reflect"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ func (k key) convert(raw any) (any, error) {
 		return toDuration(text, isText)
 	case k.isWhole():
 		return k.toWhole(raw)
+	case k.isNodes():
+		return toNodes(raw)
 	case k.isList():
 		return toList(raw)
 	case k.typ.Kind() == reflect.Bool:
@@ -75,6 +78,46 @@ func toList(raw any) (any, error) {
 		return list, nil
 	}
 	return nil, errors.New("use a list of texts, or one text with commas between")
+}
+
+// toNodes also takes elements as Salt writes them: {host: …, port: …}.
+func toNodes(raw any) (any, error) {
+	elements, ok := raw.([]any)
+	if !ok {
+		return toList(raw)
+	}
+	list := make([]string, 0, len(elements))
+	for _, element := range elements {
+		node, ok := toNode(element)
+		if !ok {
+			return nil, errors.New("write each node as host:port, or as {host: name, port: 6379}")
+		}
+		list = append(list, node)
+	}
+	return list, nil
+}
+
+func toNode(element any) (string, bool) {
+	if text, ok := element.(string); ok {
+		return strings.TrimSpace(text), true
+	}
+	parts, ok := subtree(element)
+	host, named := parts["host"].(string)
+	if !ok || !named || host == "" {
+		return "", false
+	}
+	port, numbered := parts["port"]
+	if len(parts) == 1 {
+		return host, true
+	}
+	if !numbered || len(parts) != 2 {
+		return "", false
+	}
+	number, ok := whole(port)
+	if text, isText := port.(string); isText {
+		number, ok = parseWhole(strings.TrimSpace(text), false)
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), strconv.FormatInt(number, 10)), ok
 }
 
 // splitList drops blanks around the elements, and empty ones.

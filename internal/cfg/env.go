@@ -29,6 +29,11 @@ func readEnv(environ []string, known keys) layer {
 	})
 	values, _ := provider.Read() // it reads what it was handed, and cannot fail
 	return layer{
+		rename: func(from, to string) {
+			value := values[from]
+			delete(values, from)
+			values[to], written[to] = value, written[from]
+		},
 		origin: func(path string) string { return written[path] },
 		spell:  func(path string) string { return written[path] + " in the environment" },
 		hint:   envName,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"returnd/internal/persist"
 )
 
 // key is one setting.
@@ -14,6 +16,8 @@ type key struct {
 	typ   reflect.Type
 	// secret values are never shown and have no flag.
 	secret bool
+	// profile is whose key it is, "" for the configuration's own. Its index is that of the key inherited from.
+	profile string
 }
 
 // keys are all settings by path.
@@ -68,8 +72,13 @@ func (ks keys) section(path string) bool {
 	return false
 }
 
-// of is the setting's value in a configuration.
-func (k key) of(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
+// of is the setting's value in a configuration; that of a profile is for reading only.
+func (k key) of(c *Config) reflect.Value {
+	if k.profile != "" {
+		c = &Config{Persist: persist.Config{Redis: c.Persist.Profiles[k.profile]}}
+	}
+	return reflect.ValueOf(c).Elem().FieldByIndex(k.index)
+}
 
 func (k key) isDuration() bool { return k.typ == reflect.TypeFor[time.Duration]() }
 
@@ -84,6 +93,11 @@ func (k key) isWhole() bool {
 }
 
 func (k key) isList() bool { return k.typ == reflect.TypeFor[[]string]() }
+
+// isNodes tells the lists of servers, whose elements may be written with host and port apart.
+func (k key) isNodes() bool {
+	return strings.HasSuffix(k.path, ".startup_nodes") || strings.HasSuffix(k.path, ".addresses")
+}
 
 // isURL tells the keys that may carry a password inside.
 func (k key) isURL() bool { return k.path == "url" || strings.HasSuffix(k.path, ".url") }

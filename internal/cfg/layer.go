@@ -15,6 +15,8 @@ type layer struct {
 	// hint is a known key as it would be written in this source.
 	hint   func(path string) string
 	values map[string]any
+	// rename moves a value to another path; nil where paths are as the operator spelled them.
+	rename func(from, to string)
 	// faults were found while reading.
 	faults []error
 }
@@ -61,6 +63,9 @@ func (l layer) unknown(known keys, path string) error {
 	}
 	if k, ok := known.above(path); ok {
 		return fmt.Errorf("unknown key %s: %s takes a %s, nothing stands below it", l.spell(path), l.hint(k.path), k.kind())
+	}
+	if err := profileFault(known, l.spell(path), path); err != nil {
+		return err
 	}
 	if meant := known.nearest(path); meant != "" {
 		return fmt.Errorf("unknown key %s: did you mean %s?", l.spell(path), l.hint(meant))

@@ -33,9 +33,10 @@ func Trace(file string, environ []string, flags *pflag.FlagSet) (Config, Origins
 		layers = append(layers, readFile(file, known))
 	}
 	layers = append(layers, readEnv(environ, known), readFlags(flags, known))
+	known = adoptProfiles(layers, known)
 
-	g := gathering{known: known, koanf: koanf.New("."), origins: Origins{}}
-	g.add(defaults(known), nil)
+	g := gathering{known: known, koanf: koanf.New("."), origins: Origins{}, given: map[string]map[string]any{}}
+	g.add(defaults(allKeys()), nil)
 	for _, l := range layers {
 		g.addLayer(l)
 	}
@@ -59,6 +60,8 @@ type gathering struct {
 	origins Origins
 	faults  []error
 	scrub   scrubber
+	// given is what each profile was given itself, by the path of the key that it would inherit.
+	given map[string]map[string]any
 }
 
 func (g *gathering) addLayer(l layer) {
@@ -67,7 +70,25 @@ func (g *gathering) addLayer(l layer) {
 	}
 	values, faults := l.check(g.known)
 	g.faults = append(g.faults, faults...)
-	g.add(values, l.origin)
+	g.add(g.takeProfiles(values, l.origin), l.origin)
+}
+
+// takeProfiles keeps what belongs to profiles, and hands back the rest.
+func (g *gathering) takeProfiles(values map[string]any, origin func(string) string) map[string]any {
+	rest := map[string]any{}
+	for path, value := range values {
+		name := g.known[path].profile
+		if name == "" {
+			rest[path] = value
+			continue
+		}
+		if g.given[name] == nil {
+			g.given[name] = map[string]any{}
+		}
+		g.given[name][strings.TrimPrefix(path, name+".")] = value
+		g.origins[path] = origin(path)
+	}
+	return rest
 }
 
 func (g *gathering) add(values map[string]any, origin func(string) string) {
@@ -90,9 +111,16 @@ func (g *gathering) decode() Config {
 		g.faults = append(g.faults, fmt.Errorf("decode the configuration: %w", err))
 		return c
 	}
-	g.faults = append(g.faults, checkSecrets(g.known, &c)...)
+	g.inherit(&c)
+	g.faults = append(g.faults, checkSecrets(g.known, &c, g.inherited)...)
 	g.faults = append(g.faults, c.Validate())
 	return c
+}
+
+// inherited tells the keys of profiles that were not given themselves: their faults are named where they come from.
+func (g *gathering) inherited(k key) bool {
+	_, given := g.origins[k.path]
+	return k.profile != "" && !given
 }
 
 // err is all faults, one line each, without secrets.

@@ -16,16 +16,16 @@ func Print(w io.Writer, c Config, origins Origins) error {
 	c = c.Redacted()
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	known := allKeys()
+	for name := range c.Persist.Profiles {
+		known.addProfile(allKeys(), name)
+	}
 	for _, path := range known.paths() {
 		node, err := known[path].node(&c)
 		if err != nil {
 			return err
 		}
 		if origins != nil {
-			node.LineComment = "default"
-			if origin, given := origins[path]; given {
-				node.LineComment = origin
-			}
+			node.LineComment = origins.of(known, path, &c)
 		}
 		place(root, path, node)
 	}
@@ -37,6 +37,26 @@ func Print(w io.Writer, c Config, origins Origins) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// of says where a value comes from; that of a profile may be inherited.
+func (o Origins) of(known keys, path string, c *Config) string {
+	k := known[path]
+	if origin, given := o[path]; given {
+		return origin
+	}
+	if k.profile == "" {
+		return "default"
+	}
+	from := strings.TrimPrefix(path, k.profile+".")
+	value := k.of(c)
+	switch {
+	case reflect.DeepEqual(value.Interface(), known[from].of(c).Interface()):
+		return "as " + from
+	case k.isURL() && value.String() != "":
+		return "as " + from + ", in part"
+	}
+	return "not inherited"
 }
 
 // node is the value as one would write it into a file.

@@ -2,11 +2,14 @@ package cfg
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+
+	"returnd/internal/persist"
 )
 
 // redacted stands where a secret was.
@@ -14,6 +17,15 @@ const redacted = "REDACTED"
 
 // Redacted is a copy to show: passwords, tokens and what a URL carries of them are blotted out.
 func (c Config) Redacted() Config {
+	c.Persist.Profiles = maps.Clone(c.Persist.Profiles)
+	for name, r := range c.Persist.Profiles {
+		profile := Config{Persist: persist.Config{Redis: r}}.redacted()
+		c.Persist.Profiles[name] = profile.Persist.Redis
+	}
+	return c.redacted()
+}
+
+func (c Config) redacted() Config {
 	for _, k := range allKeys() {
 		value := k.of(&c)
 		switch {

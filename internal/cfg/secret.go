@@ -37,11 +37,11 @@ func ReadSecret(path string) (string, error) {
 }
 
 // checkSecrets refuses secrets given twice and files that cannot be read.
-func checkSecrets(known keys, c *Config) []error {
+func checkSecrets(known keys, c *Config, skip func(key) bool) []error {
 	var faults []error
 	for _, path := range known.paths() {
 		k, ok := known[path+"_file"]
-		if !ok {
+		if !ok || skip(k) && skip(known[path]) {
 			continue
 		}
 		file := k.of(c).String()
@@ -55,7 +55,22 @@ func checkSecrets(known keys, c *Config) []error {
 			faults = append(faults, fmt.Errorf("%s: %w; name a readable file that holds the secret alone", k.path, err))
 		}
 	}
-	return append(faults, checkFiles(c.NATS.files())...)
+	files := append(c.NATS.files(), redisFiles(known, c, skip)...)
+	return append(faults, checkFiles(files)...)
+}
+
+// redisFiles are the files that the targets name, beside the secrets' own.
+func redisFiles(known keys, c *Config, skip func(key) bool) []namedFile {
+	var files []namedFile
+	for _, path := range known.paths() {
+		k := known[path]
+		for _, leaf := range []string{"redis.tls.ca", "redis.tls.cert", "redis.tls.key"} {
+			if strings.TrimPrefix(path, k.profile+".") == leaf && !skip(k) {
+				files = append(files, namedFile{path, k.of(c).String()})
+			}
+		}
+	}
+	return files
 }
 
 func checkFiles(files []namedFile) []error {

@@ -11,6 +11,7 @@ import (
 
 // connection is the clients of a target, once it is known what the target is.
 type connection struct {
+	target         *target
 	writer, reader redis.UniversalClient
 	cluster        *redis.ClusterClient // the writer, where the target is a cluster
 	minReplicas    int                  // replicas that must confirm a write; 0 is none

@@ -17,7 +17,7 @@ var remedies = map[string]string{
 	"CLUSTERDOWN": "the cluster has no owner for this slot",
 	"TRYAGAIN":    "slots are migrating",
 	"MASTERDOWN":  "the replica has lost its primary",
-	"MOVED":       "this Redis is a cluster, which this version does not serve: name a single server",
+	"MOVED":       "this Redis is a cluster, or its slots are moving: leave redis.mode at auto, or set it to cluster",
 	"DENIED":      "Redis is in protected mode: give it a password, or bind it to the worker's network",
 	"UNBLOCKED":   "Redis is changing its role",
 	"REDIRECT":    "Redis is changing its role",
@@ -36,6 +36,7 @@ var remedies = map[string]string{
 var phrases = map[string]string{ //nolint:gosec // replies of the server, no credentials
 	"max number of clients":    "Redis has no connection left: raise its maxclients",
 	"can't run this command":   remedies["NOPERM"],
+	"cluster support disabled": "this Redis is no cluster: leave redis.mode at auto, or set it to standalone",
 	"can't access":             remedies["NOPERM"],
 	"unknown command":          "the server lacks a command: use Redis or Valkey 7.0 or later, with no command renamed",
 	"AUTH":                     "Redis refused the password, or has none: check redis.password_file",

@@ -17,7 +17,10 @@ import (
 	"returnd/test/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain leaves out a goroutine of the client library that sleeps for up to a second after its pool was closed.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 // rig is a store on a Redis of its own, and a plain client to look at what it leaves.
 type rig struct {

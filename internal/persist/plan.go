@@ -128,7 +128,7 @@ func (p *plan) addReturn(i int32, e *job.Entry, groups map[groupKey]int32) {
 	if !r.HasPointer() {
 		p.withoutPointer++
 	}
-	if r.Profile != "" {
+	if _, known := p.store.configured(r.Profile); !known {
 		p.unknownProfiles++
 	}
 }

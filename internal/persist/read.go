@@ -28,9 +28,14 @@ func (s *Store) Returns(ctx context.Context, profile, jid string, yield func(min
 	if err != nil {
 		return err
 	}
+	reader, release, err := c.target.redis.pinned(ctx, c.reader, retKey(jid))
+	if err != nil {
+		return fmt.Errorf("read returns: %w", classify(err, retPrefix))
+	}
+	defer release()
 	seen := map[string]struct{}{}
 	for cursor, count := uint64(0), int64(returnsStep); ; {
-		fields, next, err := c.reader.HScan(ctx, retKey(jid), cursor, "", count).Result()
+		fields, next, err := reader.HScan(ctx, retKey(jid), cursor, "", count).Result()
 		if err != nil {
 			return fmt.Errorf("read returns: %w", classify(err, retPrefix))
 		}
@@ -220,9 +225,14 @@ func (s *Store) Minions(ctx context.Context, profile string, yield func(id strin
 
 // eachMinion hands over the known minions in steps, each once.
 func (s *Store) eachMinion(ctx context.Context, c *connection, step func(ids []string) error) error {
+	reader, release, err := c.target.redis.pinned(ctx, c.reader, keyMinions)
+	if err != nil {
+		return fmt.Errorf("read minions: %w", classify(err, keyMinions))
+	}
+	defer release()
 	seen := map[string]struct{}{}
 	for cursor := uint64(0); ; {
-		ids, next, err := c.reader.SScan(ctx, keyMinions, cursor, "", scanStep).Result()
+		ids, next, err := reader.SScan(ctx, keyMinions, cursor, "", scanStep).Result()
 		if err != nil {
 			return fmt.Errorf("read minions: %w", classify(err, keyMinions))
 		}
@@ -264,7 +274,7 @@ func get(ctx context.Context, c *connection, names []string, key func(string) st
 
 // reading is the database of a profile; an unknown one means the default, and is counted.
 func (s *Store) reading(ctx context.Context, profile string) (*connection, error) {
-	if profile != "" {
+	if _, known := s.configured(profile); !known {
 		s.metrics.unknownProfile.Add(ctx, 1)
 	}
 	return s.target(profile, job.NoDB).connect(ctx)

@@ -1,115 +1,200 @@
 package persist
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
+// Redis says how to reach a server, a group behind Sentinels or a cluster, as whom and with how much patience.
+type Redis struct {
+	// Mode is auto, standalone, sentinel or cluster.
+	Mode string `koanf:"mode"`
+	// URL is stronger than the single keys, by the rules of redis-py's from_url.
+	URL            string `koanf:"url"`
+	Host           string `koanf:"host"`
+	Port           int    `koanf:"port"`
+	UnixSocketPath string `koanf:"unix_socket_path"`
+	// ClusterMode is Salt's name for Mode cluster.
+	ClusterMode bool     `koanf:"cluster_mode"`
+	Cluster     Cluster  `koanf:"cluster"`
+	Sentinel    Sentinel `koanf:"sentinel"`
+
+	// DB is the number of the database; Salt writes it as text.
+	DB           int    `koanf:"db"`
+	Username     string `koanf:"username"`
+	Password     string `koanf:"password"`
+	PasswordFile string `koanf:"password_file"`
+	TLS          TLS    `koanf:"tls"`
+	ClientName   string `koanf:"client_name"`
+
+	// ReadFromReplicas sends queries to replicas, which may be behind.
+	ReadFromReplicas bool `koanf:"read_from_replicas"`
+
+	// PoolSize bounds the connections for queries, WritePoolSize those for batches; in a cluster, those to each node.
+	PoolSize           int `koanf:"pool_size"`
+	WritePoolSize      int `koanf:"write_pool_size"`
+	MaxIdleConnections int `koanf:"max_idle_connections"`
+
+	DialTimeout  time.Duration `koanf:"dial_timeout"`
+	ReadTimeout  time.Duration `koanf:"read_timeout"`
+	WriteTimeout time.Duration `koanf:"write_timeout"`
+	// PoolTimeout is how long a command waits for a connection to be free.
+	PoolTimeout time.Duration `koanf:"pool_timeout"`
+	// KeepAlive is the silence after which TCP asks whether the other end is still there.
+	KeepAlive time.Duration `koanf:"keep_alive"`
+	// HealthCheckInterval is the age at which an unused connection is replaced instead of trusted.
+	HealthCheckInterval time.Duration `koanf:"health_check_interval"`
+
+	Retry Retry `koanf:"retry"`
+	Write Write `koanf:"write"`
+}
+
+// Cluster says where a cluster is found, and what is asked of it.
+type Cluster struct {
+	// StartupNodes are host:port each; without any, host and port of the target are the one.
+	StartupNodes []string `koanf:"startup_nodes"`
+	// SkipFullCoverageCheck takes a cluster for ready that has slots without an owner.
+	SkipFullCoverageCheck bool `koanf:"skip_full_coverage_check"`
+	// NonAtomicCrossSlot lets commands on several keys be split by slot.
+	NonAtomicCrossSlot bool `koanf:"non_atomic_cross_slot"`
+}
+
+// Sentinel says whom to ask for the primary.
+type Sentinel struct {
+	Master       string   `koanf:"master"`
+	Addresses    []string `koanf:"addresses"`
+	Username     string   `koanf:"username"`
+	Password     string   `koanf:"password"`
+	PasswordFile string   `koanf:"password_file"`
+}
+
+// Retry is about reads alone: a write that failed is repeated by its message.
+type Retry struct {
+	Attempts   int           `koanf:"attempts"`
+	MinBackoff time.Duration `koanf:"min_backoff"`
+	MaxBackoff time.Duration `koanf:"max_backoff"`
+}
+
+// Write says when a write counts.
+type Write struct {
+	// MinReplicas must have a write before it is confirmed.
+	MinReplicas int           `koanf:"min_replicas"`
+	WaitTimeout time.Duration `koanf:"wait_timeout"`
+}
+
+// The modes. With auto, what is given tells, and else the server is asked.
+const (
+	modeAuto       = "auto"
+	modeStandalone = "standalone"
+	modeSentinel   = "sentinel"
+	modeCluster    = "cluster"
+)
+
+const (
+	redisPort    = 6379
+	sentinelPort = 26379
+)
+
+// DefaultRedis is a server on this machine.
+func DefaultRedis() Redis {
+	return Redis{
+		Mode: modeAuto, Host: "127.0.0.1", Port: redisPort, ClientName: "returnd",
+		Cluster:  Cluster{StartupNodes: []string{}, NonAtomicCrossSlot: true},
+		Sentinel: Sentinel{Addresses: []string{}},
+		TLS:      TLS{MinVersion: "1.2"},
+		PoolSize: 16, WritePoolSize: 32,
+		DialTimeout: 3 * time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second, PoolTimeout: 3 * time.Second,
+		// A half-open connection is noticed within ten seconds: five of silence and three questions, one a second.
+		KeepAlive: 5 * time.Second,
+		// Below the five minutes after which many firewalls and balancers forget a silent connection.
+		HealthCheckInterval: time.Minute,
+		Retry:               Retry{Attempts: 2, MinBackoff: 20 * time.Millisecond, MaxBackoff: 500 * time.Millisecond},
+		Write:               Write{WaitTimeout: time.Second},
+	}
+}
+
+// declared is the mode that the options name; auto where only the server can tell.
+func (r Redis) declared() string {
+	switch {
+	case r.Mode != modeAuto:
+		return r.Mode
+	case r.ClusterMode || len(r.Cluster.StartupNodes) > 0:
+		return modeCluster
+	case r.Sentinel.Master != "":
+		return modeSentinel
+	case r.UnixSocketPath != "":
+		return modeStandalone
+	}
+	return modeAuto
+}
+
 // address is where one server is found.
-type address struct {
-	network, addr string
-	tls           bool
-	serverName    string
-	db            int
-	username      string
-	password      string
-}
-
-// address merges redis.url over the single options, by redis-py's rules: `?db=` beats the path, the path the option;
-// user name, password and socket path are percent-decoded.
-func (r Redis) address() (address, error) {
-	a := address{network: "tcp", addr: hostPort(r.Host, r.Port), db: r.DB, username: r.Username, password: r.Password}
+func (r Redis) address() (network, addr string) {
 	if r.UnixSocketPath != "" {
-		a.network, a.addr = "unix", r.UnixSocketPath
+		return "unix", r.UnixSocketPath
 	}
-	if r.URL == "" {
-		return a, nil
+	return "tcp", hostPort(r.Host, r.Port)
+}
+
+// Name is what may be logged of a target: where it is, without secrets.
+func (r Redis) Name() string {
+	r, _ = r.merged()
+	switch r.declared() {
+	case modeCluster:
+		return "cluster of " + strings.Join(r.seeds(), ",")
+	case modeSentinel:
+		return fmt.Sprintf("%s/%d behind %s", r.Sentinel.Master, r.DB, strings.Join(r.Sentinel.seeds(), ","))
 	}
-	u, err := url.Parse(r.URL)
+	network, addr := r.address()
+	if network == "unix" {
+		return fmt.Sprintf("%s, database %d", addr, r.DB)
+	}
+	return fmt.Sprintf("%s/%d", addr, r.DB)
+}
+
+// seeds are the nodes of a cluster to ask first. The URL's server is one of them, as in RedisCluster.from_url.
+func (r Redis) seeds() []string {
+	var addrs []string
+	for _, node := range r.Cluster.StartupNodes {
+		if addr, ok := nodeAddress(node, redisPort); ok {
+			addrs = append(addrs, addr)
+		}
+	}
+	if r.URL != "" || len(addrs) == 0 {
+		addrs = append(addrs, hostPort(r.Host, r.Port))
+	}
+	return addrs
+}
+
+func (s Sentinel) seeds() []string {
+	var addrs []string
+	for _, node := range s.Addresses {
+		if addr, ok := nodeAddress(node, sentinelPort); ok {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
+
+// nodeAddress reads host:port; without a port, the usual one is meant.
+func nodeAddress(text string, usual int) (string, bool) {
+	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return a, errors.New("redis.url cannot be read as a URL: use redis://user:password@host:6379/0, with special characters in the password as %XX")
-	}
-	return a, a.apply(u)
-}
-
-func (a *address) apply(u *url.URL) error {
-	switch u.Scheme {
-	case "redis", "rediss":
-		port, _ := strconv.Atoi(cmp.Or(u.Port(), "6379"))
-		a.network, a.addr = "tcp", hostPort(cmp.Or(u.Hostname(), "127.0.0.1"), port)
-		a.tls, a.serverName = u.Scheme == "rediss", u.Hostname()
-	case "unix":
-		a.network, a.addr = "unix", u.Host+u.Path
-	default:
-		return fmt.Errorf("redis.url begins with %q: use redis://, rediss:// or unix://", u.Scheme+"://")
-	}
-	if u.User != nil {
-		a.username = cmp.Or(u.User.Username(), a.username)
-		if password, ok := u.User.Password(); ok {
-			a.password = password
+		host, port = strings.Trim(text, "[]"), strconv.Itoa(usual)
+		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+			return "", false
 		}
 	}
-	if path := strings.Trim(u.Path, "/"); a.network == "tcp" && path != "" {
-		if err := a.setDB(path); err != nil {
-			return err
-		}
+	number, err := strconv.Atoi(port)
+	if err != nil || number < 1 || number > 65535 || host == "" || strings.ContainsAny(host, " /@") {
+		return "", false
 	}
-	return a.options(u.Query())
-}
-
-func (a *address) options(query url.Values) error {
-	for name := range query {
-		value := query.Get(name)
-		switch name {
-		case "db":
-			if err := a.setDB(value); err != nil {
-				return err
-			}
-		case "username":
-			a.username = value
-		case "password":
-			a.password = value
-		default:
-			return fmt.Errorf("redis.url has the option %q, which is not known here: use db, username or password, and redis.* for the rest", name)
-		}
-	}
-	return nil
-}
-
-func (a *address) setDB(text string) error {
-	db, err := strconv.Atoi(text)
-	if err != nil || db < 0 {
-		return errors.New("redis.url names a database that is no number: use redis://host:6379/0 or ?db=0")
-	}
-	a.db = db
-	return nil
+	return net.JoinHostPort(host, port), true
 }
 
 func hostPort(host string, port int) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(port))
-}
-
-func (r Redis) validate() error {
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	check(r.Mode == "auto" || r.Mode == "standalone", "redis.mode is %q: use auto or standalone", r.Mode)
-	check(r.Port >= 1 && r.Port <= 65535, "redis.port is %d: use 1 to 65535", r.Port)
-	check(r.DB >= 0, "redis.db is %d: use 0 or more", r.DB)
-	check(r.Host != "" || r.URL != "" || r.UnixSocketPath != "", "redis.host is empty: name the server, or set redis.url or redis.unix_socket_path")
-	check(r.DialTimeout > 0, "redis.dial_timeout is %v: use a positive duration such as 3s", r.DialTimeout)
-	check(r.ReadTimeout > 0, "redis.read_timeout is %v: use a positive duration such as 5s", r.ReadTimeout)
-	check(r.WriteTimeout > 0, "redis.write_timeout is %v: use a positive duration such as 5s", r.WriteTimeout)
-	check(r.PoolSize >= 1 && r.PoolSize <= 10000, "redis.pool_size is %d: use 1 to 10000", r.PoolSize)
-	a, err := r.address()
-	check(a.password == r.Password || r.PasswordFile == "", "redis.password_file is set beside a password in redis.url: keep one of them")
-	return errors.Join(append(faults, err)...)
 }

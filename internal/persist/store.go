@@ -43,6 +43,9 @@ func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
 		return nil, fmt.Errorf("metrics of the store: %w", err)
 	}
 	quiet()
+	for _, warning := range cfg.Warnings() {
+		log.Warn("configuration", "warning", warning)
+	}
 	s := &Store{
 		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m,
 		scripts: newScripts(), targets: map[targetKey]*target{},
@@ -89,29 +92,41 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	asked := time.Now()
-	now, err := c.reader.Time(ctx).Result()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("ask for the time: %w", classify(err, ""))
+	if err := s.askTime(ctx, c); err != nil {
+		return time.Time{}, fmt.Errorf("ask for the time: %w", err)
 	}
-	s.clock.observe(now, asked)
-	return now, nil
+	return s.clock.now(), nil
 }
 
 // prepare sees to it that the server answers, tells its time and has the scripts.
 func (s *Store) prepare(ctx context.Context, c *connection) error {
-	asked := time.Now()
-	now, err := c.writer.Time(ctx).Result()
-	if err != nil {
-		return hold(classify(err, ""))
+	if err := s.askTime(ctx, c); err != nil {
+		return err
 	}
-	s.clock.observe(now, asked)
 	if c.loaded.Load() {
 		return nil
+	}
+	if err := c.checkup(ctx, s.log); err != nil {
+		return err
 	}
 	if err := s.scripts.install(ctx, c); err != nil {
 		return err
 	}
 	c.loaded.Store(true)
+	return nil
+}
+
+// askTime has the clock follow the server that holds the minions: of a cluster always the same one.
+func (s *Store) askTime(ctx context.Context, c *connection) error {
+	server, err := c.primary(ctx, keyMinions)
+	if err != nil {
+		return hold(classify(err, ""))
+	}
+	asked := time.Now()
+	now, err := server.Time(ctx).Result()
+	if err != nil {
+		return hold(classify(err, ""))
+	}
+	s.clock.observe(now, asked)
 	return nil
 }

@@ -3,6 +3,7 @@ package persist
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -23,16 +24,30 @@ type target struct {
 	redis Redis
 	turn  chan struct{} // holds one token: whoever has it connects
 	conn  atomic.Pointer[connection]
+	// warned holds the addresses of the servers whose shortcomings were told.
+	warned sync.Map
 }
 
-// target finds or makes a target. An unknown profile means the default.
+// configured is the profile's options. An unknown profile means the default, as in Salt.
+func (s *Store) configured(profile string) (r Redis, known bool) {
+	if r, known = s.cfg.Profiles[profile]; known {
+		return r, true
+	}
+	return s.cfg.Redis, profile == ""
+}
+
+// target finds or makes a target.
 func (s *Store) target(profile string, db int) *target {
-	key := targetKey{"", db}
+	r, known := s.configured(profile)
+	if !known {
+		profile = ""
+	}
+	key := targetKey{profile, db}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.targets[key]
 	if t == nil {
-		t = &target{store: s, key: key, redis: s.cfg.Redis, turn: make(chan struct{}, 1)}
+		t = &target{store: s, key: key, redis: r, turn: make(chan struct{}, 1)}
 		t.turn <- struct{}{}
 		s.targets[key] = t
 	}
@@ -61,14 +76,35 @@ func (t *target) connect(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-func (t *target) open(context.Context) (*connection, error) {
-	writer, reader, err := dial(t.redis, t.key.db)
+func (t *target) open(ctx context.Context) (*connection, error) {
+	mode, err := t.mode(ctx)
+	if err != nil {
+		return nil, hold(classify(err, ""))
+	}
+	writer, reader, err := connect(t.redis, mode, t.key.db)
 	if err != nil {
 		return nil, hold(err)
 	}
-	c := &connection{writer: writer, reader: reader, guards: map[string]*guard{}}
+	c := &connection{
+		target: t, writer: writer, reader: reader, guards: map[string]*guard{},
+		minReplicas: t.redis.Write.MinReplicas, waitTimeout: t.redis.Write.WaitTimeout,
+	}
 	c.cluster, _ = writer.(*redis.ClusterClient)
 	return c, nil
+}
+
+// mode is what the options declare, or the server tells. A server that is declared to be a single one and is not would
+// answer to a part of the keys only.
+func (t *target) mode(ctx context.Context) (string, error) {
+	declared := t.redis.declared()
+	if declared != modeAuto && declared != modeStandalone {
+		return declared, nil
+	}
+	mode, err := probe(ctx, t.redis)
+	if err == nil && declared == modeStandalone && mode != modeStandalone {
+		return "", fmt.Errorf("redis.mode is standalone, and the server is a %s: set it to %s, or to auto", mode, mode)
+	}
+	return mode, err
 }
 
 func (t *target) close() error {

@@ -35,7 +35,11 @@ func (s *Store) keyOf(e *job.Entry) targetKey {
 	if e.Load != nil {
 		return targetKey{"", job.NoDB}
 	}
-	return targetKey{"", e.Return.DB}
+	profile := e.Return.Profile
+	if _, known := s.configured(profile); !known {
+		profile = ""
+	}
+	return targetKey{profile, e.Return.DB}
 }
 
 func (s *Store) byTarget(entries []job.Entry) map[targetKey][]int {

@@ -157,8 +157,9 @@ func (r *rig) collapsed(ctx context.Context, docs []document) error {
 }
 
 // drain lets a worker process take the whole stream to Redis: from its first delivery to the last acknowledgement.
-func (r *rig) drain(b *testing.B) (c cost, memory int) {
-	host, port, err := net.SplitHostPort(r.redis.Addr)
+func (r *rig) drain(b *testing.B, redisAddr string) (c cost, memory int) {
+	b.Helper()
+	host, port, err := net.SplitHostPort(redisAddr)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -202,7 +203,7 @@ func BenchmarkDrain(b *testing.B) {
 				write := r.writeOnly(b)
 				r.client.FlushAll(b.Context())
 				bound = cost{nats: consume.nats, redis: write.redis, client: consume.client + write.client}
-				got, memory = r.drain(b)
+				got, memory = r.drain(b, r.redis.Addr)
 				if stored := r.stored(b); stored != len(r.docs) {
 					b.Fatalf("%d returns in Redis, want %d", stored, len(r.docs))
 				}

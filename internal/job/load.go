@@ -13,6 +13,8 @@ type Load struct {
 	Minions []string
 	// Real says that this is what was published, not a return that some master stored in its place.
 	Real bool
+	// Profile is where the load is to be kept; "" is the default. A load itself does not say.
+	Profile string
 }
 
 // ParseLoad checks a load and cuts out its secrets. jid is the one of the subject; where it is "", the body's is taken and must be

@@ -216,6 +216,16 @@ func TestProfiles(t *testing.T) {
 	if got := r.redis.HKeys(t.Context(), "ret:"+jid).Val(); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"a", "c"}) {
 		t.Errorf("the default holds %q, want its own and that of the unknown profile", got)
 	}
+	kept := load(t, jid, `{"fun": "f.x"}`)
+	kept.Load.Profile = "other"
+	if err := s.Write(t.Context(), []job.Entry{kept})[0]; err != nil {
+		t.Fatal(err)
+	}
+	for profile, want := range map[string]bool{"other": true, "": false} {
+		if body, err := s.Load(t.Context(), profile, jid); (body != nil) != want || err != nil {
+			t.Errorf("load in profile %q: %q, %v", profile, body, err)
+		}
+	}
 	var got []string
 	if err := s.Returns(t.Context(), "other", jid, func(id string, _ []byte) error { got = append(got, id); return nil }); err != nil || !slices.Equal(got, []string{"b"}) {
 		t.Errorf("the profile other holds %q, %v", got, err)

@@ -1,7 +1,12 @@
 package persist
 
-// scriptsMissing tells whether the server refused the script's digest.
+// scriptsMissing tells whether a server refused the scripts' digests.
 func (p *plan) scriptsMissing() bool {
+	for i := range p.groups {
+		if cmd := p.groups[i].expire; cmd != nil && missing(cmd.Err()) {
+			return true
+		}
+	}
 	for i := range p.records {
 		if missing(p.records[i].cmd.Err()) {
 			return true

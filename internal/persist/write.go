@@ -32,14 +32,14 @@ func (s *Store) Write(ctx context.Context, entries []job.Entry) []error {
 
 // keyOf says where an entry belongs.
 func (s *Store) keyOf(e *job.Entry) targetKey {
+	profile, db := e.Return.Profile, e.Return.DB
 	if e.Load != nil {
-		return targetKey{"", job.NoDB}
+		profile, db = e.Load.Profile, job.NoDB
 	}
-	profile := e.Return.Profile
 	if _, known := s.configured(profile); !known {
 		profile = ""
 	}
-	return targetKey{profile, e.Return.DB}
+	return targetKey{profile, db}
 }
 
 func (s *Store) byTarget(entries []job.Entry) map[targetKey][]int {

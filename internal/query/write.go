@@ -13,8 +13,7 @@ var null = []byte("null")
 
 // saveLoad keeps a job's load, with the minions that Salt's own returner drops (salt#20108).
 func (s *Service) saveLoad(ctx context.Context, in *request, out *reply) error {
-	jid, body, minions := in.jid("jid"), in.object("load"), in.minions("minions")
-	in.profile()
+	profile, jid, body, minions := in.profile(), in.jid("jid"), in.object("load"), in.minions("minions")
 	if err := in.err(); err != nil {
 		return err
 	}
@@ -25,7 +24,7 @@ func (s *Service) saveLoad(ctx context.Context, in *request, out *reply) error {
 	if err != nil {
 		return err
 	}
-	load.Minions = union(load.Minions, minions)
+	load.Minions, load.Profile = union(load.Minions, minions), profile
 	return s.write(ctx, job.Entry{Load: &load}, out)
 }
 

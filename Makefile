@@ -1,5 +1,6 @@
 # `make` alone prints the targets. Every one of them needs only Go; the tests
-# also take redis-server and gcc (for -race), which `make test` installs.
+# also take redis-server and gcc (for -race), which `make test` installs. Those
+# in containers take a container engine, and are left out where none answers.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,7 +22,7 @@ LINT  := $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 
 .PHONY: help
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables: ARGS (run), PKG and RUN (test, race, slow), BENCH and BENCHTIME (bench), FUZZTIME (fuzz),"
 	@echo "  RELEASE (build: the version to print; otherwise the repository tells)"
@@ -37,14 +38,24 @@ run: build ## Start everything on this machine with a simulated fleet (ARGS="--h
 
 .PHONY: test
 test: packages check ## Check format and go vet, then all tests but the slow ones, with -race
+	@go run ./test/containers/images -check
 	go test -race -shuffle=on -timeout 10m -run '$(RUN)' $(PKG)
+ifeq ($(PKG) $(RUN),./... .)
+	@# The documents once more behind Sentinels and over a cluster; `make slow` has the whole suite there.
+	TEST_REDIS=sentinel go test -race -timeout 10m -run TestSamplesEndAsInSalt ./test/e2e
+	TEST_REDIS=cluster go test -race -timeout 10m -run TestSamplesEndAsInSalt ./test/e2e
+endif
+
+.PHONY: test-images
+test-images: packages ## Build the images that the container tests use where none can be pulled
+	go run ./test/containers/images
 
 .PHONY: race
 race: packages ## Hunt races: the same tests, three times over
 	go test -race -shuffle=on -count=3 -timeout 30m -run '$(RUN)' $(PKG)
 
 .PHONY: slow
-slow: packages ## The slow tests (minutes: outages, kills, 100,000 returns)
+slow: packages ## The slow tests (minutes: outages, kills, every form of Redis)
 	@.ci/slow '$(RUN)'
 
 .PHONY: lint

@@ -70,12 +70,14 @@ var table = map[string]rule{
 	},
 	"internal/job": {nil, nil, "the nouns everybody shares: the standard library alone, so that they cost nobody a dependency"},
 
-	"test":         {nil, nil, "looks at the repository from outside"},
-	"test/servers": {[]string{"internal/*"}, anything, "starts what tests run against; no product code may import it"},
-	"test/e2e":     {[]string{"internal/*", "test/servers"}, anything, "end to end: drives the product and looks behind it"},
-	"test/acl":     {[]string{"internal/*", "test/servers"}, anything, "runs the worker under the permissions that the documents give it"},
-	"test/bench":   {[]string{"internal/*", "test/servers"}, anything, "measures the product end to end"},
-	"test/torture": {[]string{"internal/*", "test/servers"}, anything, "stops and kills servers and workers, and asks what is left"},
+	"test":                   {nil, nil, "looks at the repository from outside"},
+	"test/servers":           {[]string{"internal/*"}, anything, "starts what tests run against; no product code may import it"},
+	"test/e2e":               {[]string{"internal/*", "test/servers"}, anything, "end to end: drives the product and looks behind it"},
+	"test/acl":               {[]string{"internal/*", "test/servers"}, anything, "runs the worker under the permissions that the documents give it"},
+	"test/bench":             {[]string{"internal/*", "test/servers"}, anything, "measures the product end to end"},
+	"test/containers":        {[]string{"internal/*", "test/servers"}, anything, "the same servers and the worker as containers; no product code may import it"},
+	"test/containers/images": {[]string{"test/containers"}, nil, "the command that builds the images: it says what is done, and containers does it"},
+	"test/torture":           {[]string{"internal/*", "test/servers"}, anything, "stops and kills servers and workers, and asks what is left"},
 }
 
 // testLibraries may be imported by any test file.

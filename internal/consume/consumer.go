@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,12 +45,12 @@ type Consumer struct {
 	queue   *queue
 	credit  *credit
 	letters *letters
+	held    *held
 	watch   watch
 	poke    chan struct{} // credit was freed, or a lane ended
 	decoder *decoder
 	// laneBytes is what one pull request may bring.
 	laneBytes int
-	away      away
 }
 
 // New makes a Consumer. It does no I/O.
@@ -78,6 +77,7 @@ func New(cfg Config, stream StreamConfig, subjects job.Subjects, nc *nats.Conn, 
 		cfg.BufferBytes+cfg.InFlight*cfg.Batch.Bytes,
 		c.wake,
 	)
+	c.held = newHeld(c)
 	if c.letters, err = newLetters(c, subjects); err != nil {
 		return nil, err
 	}
@@ -99,9 +99,10 @@ func (c *Consumer) Run(ctx context.Context) error {
 	defer cancel()
 	var writers, helpers errgroup.Group
 	for range c.cfg.InFlight {
-		writers.Go(func() error { c.write(ctx, work); return nil })
+		writers.Go(func() error { c.write(work); return nil })
 	}
 	helpers.Go(func() error { c.letters.run(work); return nil })
+	helpers.Go(func() error { c.held.run(work); return nil })
 	helpers.Go(func() error { c.keepAlive(work); return nil })
 
 	err := c.pull(ctx)
@@ -111,6 +112,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.queue.close()
 	c.credit.close()
 	_ = writers.Wait()
+	c.held.close()
 	c.letters.close()
 	cancel()
 	_ = helpers.Wait()
@@ -212,44 +214,4 @@ func (c *Consumer) keepAlive(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// away tells of a Sink that cannot be reached, once while it lasts.
-type away struct {
-	mu     sync.Mutex
-	since  time.Time
-	reason error
-}
-
-// awayAfter is how long returns are held before the worker is no longer ready: one retry is nothing to tell of.
-const awayAfter = 2 * time.Second
-
-func (a *away) begin(reason error) (first bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	first = a.since.IsZero()
-	if first {
-		a.since = time.Now()
-	}
-	a.reason = reason
-	return first
-}
-
-func (a *away) end() (lasted time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.since.IsZero() {
-		lasted = time.Since(a.since)
-		a.since, a.reason = time.Time{}, nil
-	}
-	return lasted
-}
-
-func (a *away) err() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if lasted := time.Since(a.since); a.reason != nil && lasted > awayAfter {
-		return fmt.Errorf("returns have been held for %v: %w", lasted.Round(time.Second), a.reason)
-	}
-	return nil
 }

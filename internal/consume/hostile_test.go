@@ -14,9 +14,10 @@ import (
 	"returnd/internal/job"
 )
 
-// Two returns that cannot be written as long as they live must not take the two writers with them.
+// Returns that cannot be written, of a server that is away, must not take the writers with them.
 func TestSomeThatCannotBeWrittenHoldNobodyUp(t *testing.T) {
 	r := newRig(t)
+	r.cfg.Batch.Returns = 2 // so that whole batches cannot be written
 	r.sink.answer = func(e *job.Entry) error {
 		if strings.HasPrefix(e.Return.Minion, "bad") {
 			return fmt.Errorf("%w: never", job.ErrUnavailable)

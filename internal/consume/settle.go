@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"returnd/internal/job"
 )
 
@@ -24,7 +22,7 @@ var (
 const (
 	// nakDelay is how long a return is left alone that failed for a reason unknown.
 	nakDelay = 5 * time.Second
-	// partDelay is the same for one that could not be written while its neighbours could.
+	// partDelay is the same for one that could not be written while others could.
 	partDelay = 2 * time.Second
 	// stopDelay is the same for what a stopping worker gives back: another replica may take it at once.
 	stopDelay = 100 * time.Millisecond
@@ -59,48 +57,30 @@ func asRejection(err error) *job.Rejection {
 	return job.Reject(job.ReasonMalformed, "%v", err)
 }
 
-// write takes batches until the queue is closed and empty. stopping ends with the pull, work when time is up.
-func (c *Consumer) write(stopping, work context.Context) {
+// write takes batches until the queue is closed and empty. What cannot be written now is held elsewhere: no batch keeps
+// a writer from the others, which may be for another server.
+func (c *Consumer) write(ctx context.Context) {
 	for b := c.queue.take(); b != nil; b = c.queue.take() {
-		c.flush(stopping, work, b)
-		c.queue.done(b)
+		c.metrics.batchSize.Record(ctx, int64(len(b.entries)))
+		if held := c.writeOnce(ctx, b); held != nil {
+			c.held.put(b, held)
+			continue
+		}
+		c.finish(ctx, b)
 	}
+}
+
+// finish gives back a batch whose deliveries are all settled.
+func (c *Consumer) finish(ctx context.Context, b *batch) {
+	c.metrics.batchAge.Record(ctx, time.Since(b.born).Seconds())
+	c.queue.done(b)
 }
 
 func (c *Consumer) giveBack(b *batch, delay time.Duration) {
 	for i := range b.deliveries {
 		c.nak(&b.deliveries[i], delay)
 	}
-}
-
-// flush writes a batch until every delivery in it is settled: with growing pauses while the Sink is away, and back to
-// the stream where the worker stops meanwhile. Where only some could not be written, those go back at once: none may
-// keep a writer to itself while the Sink is there.
-func (c *Consumer) flush(stopping, work context.Context, b *batch) {
-	c.metrics.batchSize.Record(work, int64(len(b.entries)))
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
-	for {
-		size := len(b.entries)
-		held := c.writeOnce(work, b)
-		if held != nil && len(b.entries) < size {
-			c.log.Warn("some returns of a batch could not be written and will come again", "returns", len(b.entries), "reason", held)
-			c.giveBack(b, partDelay)
-			return
-		}
-		if held == nil {
-			c.metrics.batchAge.Record(work, time.Since(b.born).Seconds())
-			return
-		}
-		if stopping.Err() != nil || work.Err() != nil {
-			c.giveBack(b, stopDelay)
-			return
-		}
-		if c.away.begin(held) {
-			c.log.Warn("returns are held until they can be written", "reason", held)
-		}
-		wait(stopping, pause.NextBackOff())
-	}
+	c.queue.done(b)
 }
 
 // writeOnce writes a batch and settles what it can. What stays in the batch is held, for the reason returned.
@@ -127,12 +107,9 @@ func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 	}
 	c.credit.release(stored, bytes)
 	c.metrics.stored.Add(ctx, int64(stored))
-	if held == nil {
-		if lasted := c.away.end(); lasted > 0 {
-			c.log.Info("held returns are being written again", "after", lasted.Round(time.Millisecond))
-		}
-	} else {
-		c.metrics.held.Add(ctx, int64(len(keep)))
+	c.metrics.held.Add(ctx, int64(len(keep)))
+	if stored > 0 {
+		c.held.alive()
 	}
 	b.keep(keep)
 	return held

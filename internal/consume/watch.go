@@ -59,7 +59,7 @@ func (c *Consumer) Ready(context.Context) error {
 	case s.refusal != "":
 		return fmt.Errorf("the server refuses every pull request: %s: compare the limits of consumer %s with consume.batch.*", s.refusal, c.cfg.Durable)
 	}
-	if err := errors.Join(c.away.err(), c.letters.err()); err != nil {
+	if err := errors.Join(c.held.err(), c.letters.err()); err != nil {
 		return err
 	}
 	if s.maxAge > 0 && s.oldest > s.maxAge/2 {

@@ -37,6 +37,7 @@ var phrases = map[string]string{ //nolint:gosec // replies of the server, no cre
 	"max number of clients":    "Redis has no connection left: raise its maxclients",
 	"can't run this command":   remedies["NOPERM"],
 	"cluster support disabled": "this Redis is no cluster: leave redis.mode at auto, or set it to standalone",
+	"SELECT is not allowed":    "a cluster has only database 0: take redis.db out",
 	"can't access":             remedies["NOPERM"],
 	"unknown command":          "the server lacks a command: use Redis or Valkey 7.0 or later, with no command renamed",
 	"AUTH":                     "Redis refused the password, or has none: check redis.password_file",
@@ -68,6 +69,9 @@ func classifyReply(text, key string) error {
 		return job.Reject(job.ReasonWrongType, "key %s holds a value of another type: rename or delete it, then replay", keyKind(key))
 	}
 	if remedy, ok := remedies[code]; ok {
+		if code == "NOPERM" { // it names the command or the kind of key
+			code = text
+		}
 		return fmt.Errorf("%w: %s (%s)", job.ErrUnavailable, remedy, code)
 	}
 	for phrase, remedy := range phrases {

@@ -5,6 +5,10 @@
 // The tests know nothing of the product's packages: subjects, keys and shapes
 // are spelled out here once more, as the specification has them, so that a
 // mistake in the product is not repeated by its test.
+//
+// TEST_REDIS says what Redis is: standalone (unless told otherwise), sentinel
+// or cluster. The tests are the same; what a form does not have (databases,
+// unix sockets) is refused there, and that is what is asserted.
 package e2e
 
 import (

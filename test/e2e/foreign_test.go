@@ -26,7 +26,7 @@ func TestForeignKeysInTheWay(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	foreign := frozen(t, c, slices.Sorted(maps.Keys(dump(t, c))))
+	foreign := frozen(t, c, keysOf(t, c))
 	r.start(t)
 	var want []letter
 	for i, id := range []string{"pointer", "job", "history", "web1"} {
@@ -49,7 +49,7 @@ func TestForeignKeysInTheWay(t *testing.T) {
 
 // plantForeign puts keys of every type into the database, with names near to
 // ours, and gives them as they are.
-func plantForeign(t *testing.T, c *redis.Client) map[string]string {
+func plantForeign(t *testing.T, c redis.UniversalClient) map[string]string {
 	t.Helper()
 	ctx := t.Context()
 	pipe := c.Pipeline()
@@ -66,11 +66,11 @@ func plantForeign(t *testing.T, c *redis.Client) map[string]string {
 	if _, err := pipe.Exec(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return frozen(t, c, slices.Sorted(maps.Keys(dump(t, c))))
+	return frozen(t, c, keysOf(t, c))
 }
 
 // frozen is the exact state of some keys.
-func frozen(t *testing.T, c *redis.Client, keys []string) map[string]string {
+func frozen(t *testing.T, c redis.UniversalClient, keys []string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, key := range keys {
@@ -87,7 +87,7 @@ func frozen(t *testing.T, c *redis.Client, keys []string) map[string]string {
 	return all
 }
 
-func checkForeign(t *testing.T, c *redis.Client, before map[string]string) {
+func checkForeign(t *testing.T, c redis.UniversalClient, before map[string]string) {
 	t.Helper()
 	if diff := cmp.Diff(before, frozen(t, c, slices.Sorted(maps.Keys(before)))); diff != "" {
 		t.Errorf("foreign keys were touched (-before +after):\n%s", diff)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
 
 	"returnd/test/servers"
 )
@@ -21,47 +19,52 @@ import (
 // password has what a URL must encode.
 const password = `p@ss/w:rd %41"'`
 
-// TestWaysToRedis: one NATS server and one Redis server with a password; each
-// way has a worker with its own subjects, stream and database.
+// TestWaysToRedis: one NATS server and one Redis with a password; each way has
+// a worker with its own subjects and stream, and a database of its own or the
+// emptied one.
 func TestWaysToRedis(t *testing.T) {
-	r := &rig{nats: servers.NATS(t), redis: servers.Redis(t, "--requirepass", password)}
-	r.nc, r.js = connect(t, r.nats.URL)
-	host, port, _ := net.SplitHostPort(r.redis.Addr)
-	file := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	r := newRigOn(t, newStore(t, password))
+	for _, p := range r.redis.nodes {
+		// Users are not replicated.
+		if err := p.Do("ACL", "SETUSER", "worker", "on", ">other", "~*", "&*", "+@all").Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	admin := open(t, &redis.Options{Addr: r.redis.Addr, Password: password})
-	if err := admin.Do(t.Context(), "ACL", "SETUSER", "worker", "on", ">other", "~*", "+@all").Err(); err != nil {
-		t.Fatal(err)
+	possible, refused := r.redis.ways(passwordFile(t, password))
+	for i, way := range possible {
+		t.Run(way.name, func(t *testing.T) { checkWay(t, r, i, way) })
 	}
-	secret := url.QueryEscape(password)
-	encoded := url.UserPassword("", password).String() // ":…"
-	for db, way := range []struct {
-		name string
-		env  []string // what a command line must not show
-		args []string
-	}{
-		{"host, port and password file", nil, []string{"--redis.host", host, "--redis.port", port, "--redis.password_file", file}},
-		{"password of the environment, database", []string{"RETURND_REDIS__PASSWORD=" + password}, []string{"--redis.port", port, "--redis.db", "1"}},
-		{"unix socket", nil, []string{"--redis.unix_socket_path", r.redis.Socket, "--redis.db", "2", "--redis.password_file", file}},
-		{"URL", []string{"RETURND_REDIS__URL=redis://" + encoded + "@" + r.redis.Addr + "/3"}, nil},
-		{"URL of a socket", []string{"RETURND_REDIS__URL=unix://" + encoded + "@" + r.redis.Socket + "?db=4"}, nil},
-		{"URL, database as option before the path", []string{"RETURND_REDIS__URL=redis://" + r.redis.Addr + "/9?db=5&password=" + secret}, nil},
-		{"user", []string{"RETURND_REDIS__PASSWORD=other"}, []string{"--redis.port", port, "--redis.username", "worker", "--redis.db", "6"}},
-		{"URL with user, database beside it", []string{"RETURND_REDIS__URL=redis://worker:other@" + r.redis.Addr}, []string{"--redis.db", "7"}},
-		{"URL without password, the file beside it", nil, []string{"--redis.url", "redis://" + r.redis.Addr + "/8", "--redis.password_file", file}},
-	} {
-		t.Run(way.name, func(t *testing.T) { checkWay(t, r, db, way.env, way.args) })
+	for _, way := range refused {
+		t.Run(way.name, func(t *testing.T) {
+			args := slices.Concat(way.env, []string{"run", "--nats.url", r.nats.URL, "--http.addr", "127.0.0.1:0"}, way.args)
+			out, errs, code := servers.Run(t, args...)
+			if code != 2 || out != "" || !strings.Contains(errs, way.says) || strings.Contains(errs, password) {
+				t.Errorf("exit code %d, said %q, want 2 and %q", code, out+errs, way.says)
+			}
+		})
 	}
 }
 
-func checkWay(t *testing.T, r *rig, db int, env, args []string) {
+func passwordFile(t *testing.T, text string) string {
 	t.Helper()
-	prefix, stream := fmt.Sprintf("way%d.salt", db), fmt.Sprintf("WAY%d", db)
-	w := worker{servers.Worker(t, slices.Concat(env, []string{
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func checkWay(t *testing.T, r *rig, number int, way wayToRedis) {
+	t.Helper()
+	for _, p := range r.redis.primaries(t) {
+		if err := p.Do("FLUSHALL").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prefix, stream := fmt.Sprintf("way%d.salt", number), fmt.Sprintf("WAY%d", number)
+	w := worker{servers.Worker(t, slices.Concat(way.env, []string{
 		"run", "--nats.url", r.nats.URL, "--http.addr", "127.0.0.1:0", "--subjects.prefix", prefix, "--stream.name", stream,
-	}, args)...)}
+	}, way.args)...)}
 	w.awaitReady(t)
 	now := time.Now()
 	s := stored{jid: formatJID(now.Add(-time.Second)), minion: "web1", fun: "test.ping", published: now}
@@ -70,8 +73,7 @@ func checkWay(t *testing.T, r *rig, db int, env, args []string) {
 	settle(t, r.js, stream)
 	want := keyspace{}
 	want.keep(s)
-	c := open(t, &redis.Options{Addr: r.redis.Addr, DB: db, Password: password})
-	if diff := cmp.Diff(want, dump(t, c), nearly); diff != "" {
+	if diff := cmp.Diff(want, dump(t, r.db(t, way.db)), nearly); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	got, err := r.nc.Request(prefix+".returner.get_jid", []byte(request("jid", s.jid)), askLimit)
@@ -88,20 +90,19 @@ func checkWay(t *testing.T, r *rig, db int, env, args []string) {
 	}
 }
 
-// TestRedisRefusesTheWorker: without its password a worker is not ready and
-// names the remedy; nothing is settled, and all is kept once it may write.
+// TestRedisRefusesTheWorker: with a password that holds no longer, a worker is
+// not ready and names the remedy; nothing is settled, and all is kept once the
+// file holds the right one, without a restart.
 func TestRedisRefusesTheWorker(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	c := r.db(t, 0)
-	w := r.start(t)
-	if err := c.ConfigSet(t.Context(), "requirepass", password).Err(); err != nil {
+	r := newRigOn(t, newStore(t, password))
+	file := passwordFile(t, password)
+	w := r.start(t, "--redis.password_file", file)
+	if err := os.WriteFile(file, []byte("another one\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// What is connected stays so: the connections must be made anew.
-	if err := c.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal").Err(); err != nil {
-		t.Fatal(err)
-	}
+	r.redis.disconnect(t)
 	servers.Eventually(t, limit, "a worker that is not ready, with the remedy", func() bool {
 		code, body := w.get("/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "redis.password_file")
@@ -115,15 +116,15 @@ func TestRedisRefusesTheWorker(t *testing.T) {
 		_, body := w.get("/metrics")
 		return held.MatchString(body)
 	})
-	admin := open(t, &redis.Options{Addr: r.redis.Addr, Password: password})
-	if n := admin.DBSize(t.Context()).Val(); n != 0 {
+	c := r.db(t, 0)
+	if n := c.DBSize(t.Context()).Val(); n != 0 {
 		t.Errorf("%d keys were written", n)
 	}
-	if err := admin.ConfigSet(t.Context(), "requirepass", "").Err(); err != nil {
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.settle(t)
-	if n := admin.HLen(t.Context(), "ret:"+jid).Val(); n != 1 || len(r.letters(t)) != 0 {
+	if n := c.HLen(t.Context(), "ret:"+jid).Val(); n != 1 || len(r.letters(t)) != 0 {
 		t.Errorf("%d returns kept, %d dead letters", n, len(r.letters(t)))
 	}
 }

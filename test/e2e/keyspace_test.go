@@ -50,20 +50,16 @@ var nearly = cmp.Options{
 }
 
 // dump reads a whole database.
-func dump(t *testing.T, c *redis.Client) keyspace {
+func dump(t *testing.T, c redis.UniversalClient) keyspace {
 	t.Helper()
-	keys, err := c.Keys(t.Context(), "*").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
 	k := keyspace{}
-	for _, key := range keys {
+	for _, key := range keysOf(t, c) {
 		k[key] = read(t, c, key)
 	}
 	return k
 }
 
-func read(t *testing.T, c *redis.Client, key string) entry {
+func read(t *testing.T, c redis.UniversalClient, key string) entry {
 	t.Helper()
 	ctx := t.Context()
 	kind, err := c.Type(ctx, key).Result()
@@ -92,7 +88,7 @@ func read(t *testing.T, c *redis.Client, key string) entry {
 	return e
 }
 
-func expires(t *testing.T, c *redis.Client, key string) expiry {
+func expires(t *testing.T, c redis.UniversalClient, key string) expiry {
 	t.Helper()
 	// -1 (no expiry) comes as that number of nanoseconds.
 	when, err := c.ExpireTime(t.Context(), key).Result()

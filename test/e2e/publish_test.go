@@ -14,7 +14,7 @@ import (
 func publishByCommand(flags ...string) func(*testing.T, *rig, []*sample) {
 	return func(t *testing.T, r *rig, all []*sample) {
 		t.Helper()
-		returns, loads, strays := apart(all)
+		returns, loads, strays := apart(t, all)
 		other := loadSubject(formatJID(time.Now().Add(-time.Second)))
 		command(t, r, returns, flags)
 		command(t, r, loads, slices.Concat(flags, []string{"--as", "load"}))
@@ -27,12 +27,13 @@ func publishByCommand(flags ...string) func(*testing.T, *rig, []*sample) {
 
 // apart sorts the samples by how they have to be published; strays are loads
 // that are to go to another subject than their own.
-func apart(all []*sample) (returns, loads, strays []*sample) {
+func apart(t *testing.T, all []*sample) (returns, loads, strays []*sample) {
+	t.Helper()
 	for _, s := range all {
 		switch {
 		case !s.isLoad():
 			returns = append(returns, s)
-		case outcomeOf(s) == "subject":
+		case outcomeOf(t, s) == "subject":
 			strays = append(strays, s)
 		default:
 			loads = append(loads, s)
@@ -91,7 +92,7 @@ func publishBackwards(t *testing.T, r *rig, all []*sample) {
 	shift := time.Now().Add(-2 * time.Second).Truncate(time.Microsecond).Sub(first)
 	for _, s := range slices.Backward(all) {
 		s.redate(shift)
-		if outcomeOf(s) == "subject" {
+		if outcomeOf(t, s) == "subject" {
 			s.subject = loadSubject(s.jid + "1")
 		}
 		r.publish(t, s.subject, s.body, nil)

@@ -52,7 +52,7 @@ func checkReads(t *testing.T, r *rig, all []*sample) {
 func checkReturnReads(t *testing.T, r *rig, s *sample) (minions []string) {
 	t.Helper()
 	got := r.ask(t, "get_jid", request("jid", s.jid)).body
-	if outcomeOf(s) != "" {
+	if outcomeOf(t, s) != "" {
 		if string(got) != "{}" {
 			t.Errorf("%s: get_jid gives %s, want {}", s.name, got)
 		}
@@ -81,7 +81,7 @@ func checkReturnReads(t *testing.T, r *rig, s *sample) (minions []string) {
 func checkLoadReads(t *testing.T, r *rig, s *sample, jobs map[string]any) {
 	t.Helper()
 	got := r.ask(t, "get_load", request("jid", s.jid)).body
-	switch outcomeOf(s) {
+	switch outcomeOf(t, s) {
 	case beaten:
 		return // the winner is a sample of its own
 	case "":

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,16 +29,22 @@ const (
 	keep = 86400 * time.Second
 )
 
-// rig is a NATS server, a Redis server, and clients to look behind the workers.
+// rig is a NATS server, Redis in the form of this run, and clients to look behind the workers.
 type rig struct {
-	nats, redis *servers.Process
-	nc          *nats.Conn
-	js          jetstream.JetStream
+	nats  *servers.Process
+	redis *store
+	nc    *nats.Conn
+	js    jetstream.JetStream
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{nats: servers.NATS(t), redis: servers.Redis(t)}
+	return newRigOn(t, newStore(t, ""))
+}
+
+func newRigOn(t *testing.T, redis *store) *rig {
+	t.Helper()
+	r := &rig{nats: servers.NATS(t), redis: redis}
 	r.nc, r.js = connect(t, r.nats.URL)
 	return r
 }
@@ -57,10 +63,10 @@ func connect(t *testing.T, url string) (*nats.Conn, jetstream.JetStream) {
 	return nc, js
 }
 
-// db opens one of the Redis server's databases.
-func (r *rig) db(t *testing.T, n int) *redis.Client {
+// db opens one of the databases.
+func (r *rig) db(t *testing.T, n int) redis.UniversalClient {
 	t.Helper()
-	return open(t, &redis.Options{Addr: r.redis.Addr, DB: n})
+	return r.redis.client(t, n)
 }
 
 func open(t *testing.T, o *redis.Options) *redis.Client {
@@ -72,8 +78,7 @@ func open(t *testing.T, o *redis.Options) *redis.Client {
 
 // args make a worker use the rig's servers.
 func (r *rig) args(more ...string) []string {
-	_, port, _ := net.SplitHostPort(r.redis.Addr)
-	return append([]string{"run", "--nats.url", r.nats.URL, "--redis.port", port, "--http.addr", "127.0.0.1:0"}, more...)
+	return slices.Concat([]string{"run", "--nats.url", r.nats.URL, "--http.addr", "127.0.0.1:0"}, r.redis.args(), more)
 }
 
 // worker is a `worker run` process.

@@ -63,7 +63,7 @@ func TestRedisAway(t *testing.T) {
 	w.awaitReady(t)
 	r.redis.Kill()
 	check("killed")
-	r.redis.Restart()
+	r.redis.Restart(t)
 	w.awaitReady(t)
 	if got := r.ask(t, "get_minions", "{}"); string(got.body) != "[]" {
 		t.Errorf("afterwards: got %s %s", got.body, got.sentence)

@@ -102,7 +102,7 @@ func (g *SentinelGroup) watch(o SentinelOptions, nodePassword string) string {
 	lines += fmt.Sprintf("sentinel down-after-milliseconds %s %d\n", g.MasterName, cmp.Or(o.Down, time.Second).Milliseconds())
 	lines += fmt.Sprintf("sentinel failover-timeout %s %d\n", g.MasterName, failoverTimeout.Milliseconds())
 	if nodePassword != "" {
-		lines += fmt.Sprintf("sentinel auth-pass %s %s\n", g.MasterName, nodePassword)
+		lines += fmt.Sprintf("sentinel auth-pass %s %q\n", g.MasterName, nodePassword)
 	}
 	return lines
 }

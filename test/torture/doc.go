@@ -5,5 +5,12 @@
 // (faults_test.go)? The second is answered by an oracle that the publishers keep; teeth_test.go shows that the oracle
 // notices what it is there to notice.
 //
+// The same oracle is asked while primaries change under a steady load (cluster_test.go, sentinel_test.go): failovers that
+// are asked for, primaries that are killed or deaf, slots that move. Replication is asynchronous: a primary that dies
+// takes with it what it has confirmed and its replicas have not received. That is the servers' own promise and no
+// worker's fault, so zero loss is asserted where redis.write.min_replicas asks for their confirmation, or where nobody
+// loses a write: CLUSTER FAILOVER waits for the replica, MIGRATE moves keys whole, a closed connection loses nothing. How
+// much goes without it is counted and logged (stale_test.go).
+//
 // Every run prints its seed; TEST_SEED gives one. TEST_SLOW=1 makes the runs long.
 package torture

@@ -50,6 +50,7 @@ func newTheatre(t *testing.T, p plan) *theatre {
 // progress is how far the consumer is, and how often it has delivered again.
 type progress struct {
 	last, floor uint64
+	settled     uint64 // messages, in whatever order
 	redelivered int
 }
 
@@ -68,6 +69,7 @@ func (th *theatre) look() (progress, error) {
 	info := consumer.CachedInfo()
 	return progress{
 		last: stream.CachedInfo().State.LastSeq, floor: info.AckFloor.Stream,
+		settled: info.Delivered.Stream - uint64(info.NumAckPending),
 		// Each message of the stream is the consumer's: what it has delivered beyond them came again.
 		redelivered: int(info.Delivered.Consumer) - int(info.Delivered.Stream),
 	}, nil

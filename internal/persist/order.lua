@@ -39,27 +39,29 @@ local function beats(jid, istime, stored)
   return greater
 end
 
--- push puts an entry at the head of a list. A list expires with its newest job: GT never shortens, and has nothing to
+-- outlived tells that a list's last entry is of a later job.
+local function outlived(key, jid)
+  local tail = call('LINDEX', key, -1)
+  return before(jid, sub(tail, 1, find(tail, '\t', 1, true) - 1))
+end
+
+-- push puts an entry at the head of a list. An old one that comes again must not push a later one out of a full list:
+-- it is taken back, unless it is fresh. A list expires with its newest job: GT never shortens, and has nothing to
 -- compare with in a new list.
-local longest, last = tonumber(ARGV[2]), ARGV[3]
-local function push(key, entry, expiry)
+local longest, last, limit = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local function push(key, jid, entry, expiry, fresh)
   local length = pcall('LPUSH', key, entry)
   if type(length) ~= 'number' then return length end
-  local cut = length > longest and pcall('LTRIM', key, 0, last)
-  if type(cut) == 'table' and cut.err then return cut end
+  if length > limit then
+    if not fresh and outlived(key, jid) then return pcall('LPOP', key) end
+    local cut = length > longest and pcall('LTRIM', key, 0, last)
+    if type(cut) == 'table' and cut.err then return cut end
+  end
   if expiry == '0' then return length > 1 and pcall('PERSIST', key) end
   if length == 1 then return pcall('EXPIREAT', key, expiry) end
   local longer = pcall('EXPIREAT', key, expiry, 'GT')
   if longer ~= 0 then return longer end
   return pcall('EXPIREAT', key, expiry, 'NX') -- a list from a time when all was kept for ever
-end
-
--- outlived tells that a list is full of later jobs: pushed in again, an old one would push a later one out.
-local limit = tonumber(ARGV[4])
-local function outlived(key, jid)
-  if pcall('LLEN', key) < limit then return false end
-  local tail = call('LINDEX', key, -1)
-  return before(jid, sub(tail, 1, find(tail, '\t', 1, true) - 1))
 end
 
 -- set writes a pointer. MGET and GET show no key of another type: NX leaves such a one alone.

@@ -5,8 +5,9 @@
 --             "1" if it counts as a time jid else "0", expiry in Unix seconds ("0": none), entry (jid TAB function),
 --             "1" if the job is late else "0"
 -- Result: a flat list of number of the return (from 1), error text for the keys that could not be written.
--- A time jid greater than the pointer's cannot be in the history: whatever put it there has moved the pointer too, in
--- one script, and the pointer lives as long as its job. For all others, and for late jobs, the list is looked at: 6 µs.
+-- A time jid greater than the pointer's cannot be in the history, nor one without a pointer: whatever put it there has
+-- moved the pointer too, in one script, and the pointer lives as long as its job. For all others, and for late jobs, the
+-- list is looked at: 6 µs.
 local failed = {}
 
 local function note(i, reply)
@@ -36,7 +37,7 @@ local function advance(i, jid, istime, plain, expiry)
   end
   if not old or (old ~= jid and beats(jid, istime, old)) then
     now[f], mover[f], expires[f] = jid, i, expiry
-    return old and istime and digits(old)
+    return plain and (not old or digits(old))
   end
   if old == jid and expiry ~= '0' then -- the earliest anchor wins
     if not now[f] then
@@ -56,9 +57,7 @@ for at = 5, #ARGV, 6 do
     i = i + 1
     local list = KEYS[2 * i]
     local fresh = pointers[i] ~= list and advance(i, jid, istime, plain, expiry) and not late
-    local reply = not fresh and pcall('LPOS', list, entry)
-    if not reply and (fresh or not outlived(list, jid)) then reply = push(list, entry, expiry) end
-    note(i, reply)
+    note(i, not fresh and pcall('LPOS', list, entry) or push(list, jid, entry, expiry, fresh))
   end
 end
 

@@ -71,6 +71,7 @@ func (c *client) publishAll() []string {
 		c.publishReturn(jid, "web1", "test.ping", "")
 		c.settled() // one by one: the list is cut, the pointer moves
 	}
+	c.publishReturn(jids[0], "web1", "test.ping", "") // too old for the full list
 	c.publishReturn("my own job", "web2", "test.ping", "")
 	c.publishReturn(jids[0], "web2", "test.ping", `, "ret_kwargs": {"db": "1"}`)
 	return jids

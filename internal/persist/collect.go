@@ -26,7 +26,7 @@ func (p *plan) collect(errs []error) {
 	p.collectGroups(fail)
 	p.collectRecords(fail)
 	for _, s := range p.shared {
-		if err := shared(classify(s.cmd.Err(), s.key)); err != nil {
+		if err := shared(confirmed(s.cmd.Err(), s.key)); err != nil {
 			for position := range p.returns {
 				fail(int32(position), err)
 			}
@@ -42,9 +42,9 @@ func (p *plan) collect(errs []error) {
 func (p *plan) collectGroups(fail func(position int32, err error)) {
 	for i := range p.groups {
 		g := &p.groups[i]
-		err := classify(g.set.Err(), g.key)
+		err := confirmed(g.set.Err(), g.key)
 		if err == nil && g.expire != nil {
-			err = classify(g.expire.Err(), g.key)
+			err = confirmed(g.expire.Err(), g.key)
 		}
 		if err == nil {
 			continue
@@ -61,7 +61,7 @@ func (p *plan) collectRecords(fail func(position int32, err error)) {
 		r := &p.records[i]
 		list, err := r.cmd.Slice()
 		if err != nil {
-			err = classify(err, keyOfReturn)
+			err = confirmed(err, keyOfReturn)
 			for _, position := range r.members {
 				fail(position, err)
 			}

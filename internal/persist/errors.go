@@ -62,6 +62,14 @@ func classify(err error, key string) error {
 	return classifyReply(err.Error(), key)
 }
 
+// confirmed is classify for a write: a nil reply confirms nothing.
+func confirmed(err error, key string) error {
+	if errors.Is(err, redis.Nil) {
+		return unavailable(errors.New("the server gave no answer to a write"))
+	}
+	return classify(err, key)
+}
+
 // classifyReply does the same for the text of an error reply.
 func classifyReply(text, key string) error {
 	code, _, _ := strings.Cut(text, " ")

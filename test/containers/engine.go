@@ -12,6 +12,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
+
+	"returnd/test/servers"
 )
 
 const (
@@ -77,18 +79,10 @@ func need(t testing.TB) client.APIClient {
 
 func leaveOut(t testing.TB, why error) {
 	t.Helper()
-	if inCI() {
+	if servers.InCI() {
 		t.Fatalf("%v (a skip is a failure in CI)", why)
 	}
 	t.Skip(why)
-}
-
-func inCI() bool {
-	switch os.Getenv("CI") {
-	case "", "0", "false":
-		return false
-	}
-	return true
 }
 
 // call does one thing at the engine that the test cannot go on without. It

@@ -54,14 +54,14 @@ func TestClusterHoldsTheSame(t *testing.T) {
 		}
 	}
 	var jids []string
-	if err := s.Jobs(t.Context(), "", func(jid string, _ []byte) error { jids = append(jids, jid); return nil }); err != nil {
+	if _, err := s.Jobs(t.Context(), "", job.Span{}, "", func(jid string, _ []byte) error { jids = append(jids, jid); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if len(jids) != 60 || jids[0] != last {
 		t.Errorf("%d jobs, the first %q", len(jids), jids[0])
 	}
 	returns := 0
-	if err := s.LastReturns(t.Context(), "", "f.x", func(string, []byte) error { returns++; return nil }); err != nil || returns != 10 {
+	if _, err := s.LastReturns(t.Context(), "", "f.x", "", func(string, []byte) error { returns++; return nil }); err != nil || returns != 10 {
 		t.Errorf("%d last returns, %v", returns, err)
 	}
 }
@@ -227,7 +227,7 @@ func TestProfiles(t *testing.T) {
 		}
 	}
 	var got []string
-	if err := s.Returns(t.Context(), "other", jid, func(id string, _ []byte) error { got = append(got, id); return nil }); err != nil || !slices.Equal(got, []string{"b"}) {
+	if _, err := s.Returns(t.Context(), "other", jid, "", func(id string, _ []byte) error { got = append(got, id); return nil }); err != nil || !slices.Equal(got, []string{"b"}) {
 		t.Errorf("the profile other holds %q, %v", got, err)
 	}
 }

@@ -23,7 +23,11 @@ const (
 )
 
 // Returns hands over the returns of a job, each minion once, in no order, until yield fails.
-func (s *Store) Returns(ctx context.Context, profile, jid string, yield func(minion string, ret []byte) error) error {
+func (s *Store) Returns(ctx context.Context, profile, jid, _ string, yield func(minion string, ret []byte) error) (next string, err error) {
+	return "", s.returns(ctx, profile, jid, yield)
+}
+
+func (s *Store) returns(ctx context.Context, profile, jid string, yield func(minion string, ret []byte) error) error {
 	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
@@ -80,7 +84,11 @@ func (s *Store) Load(ctx context.Context, profile, jid string) ([]byte, error) {
 
 // Jobs hands over the loads of all jobs, newest first, until yield fails. Beside our own index it looks for loads that
 // Salt's own returner wrote.
-func (s *Store) Jobs(ctx context.Context, profile string, yield func(jid string, load []byte) error) error {
+func (s *Store) Jobs(ctx context.Context, profile string, _ job.Span, _ string, yield func(jid string, load []byte) error) (next string, err error) {
+	return "", s.allJobs(ctx, profile, yield)
+}
+
+func (s *Store) allJobs(ctx context.Context, profile string, yield func(jid string, load []byte) error) error {
 	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
@@ -161,7 +169,11 @@ func newestFirst(known map[string]struct{}, now time.Time) []string {
 }
 
 // LastReturns hands over each minion's last return of a function, until yield fails.
-func (s *Store) LastReturns(ctx context.Context, profile, fun string, yield func(minion string, ret []byte) error) error {
+func (s *Store) LastReturns(ctx context.Context, profile, fun, _ string, yield func(minion string, ret []byte) error) (next string, err error) {
+	return "", s.lastReturns(ctx, profile, fun, yield)
+}
+
+func (s *Store) lastReturns(ctx context.Context, profile, fun string, yield func(minion string, ret []byte) error) error {
 	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
@@ -208,7 +220,11 @@ func (s *Store) pointedAt(ctx context.Context, c *connection, ids, jids []string
 }
 
 // Minions hands over every known minion once, in no order, until yield fails.
-func (s *Store) Minions(ctx context.Context, profile string, yield func(id string) error) error {
+func (s *Store) Minions(ctx context.Context, profile, _ string, yield func(id string) error) (next string, err error) {
+	return "", s.allMinions(ctx, profile, yield)
+}
+
+func (s *Store) allMinions(ctx context.Context, profile string, yield func(id string) error) error {
 	c, err := s.reading(ctx, profile)
 	if err != nil {
 		return err
@@ -279,3 +295,17 @@ func (s *Store) reading(ctx context.Context, profile string) (*connection, error
 	}
 	return s.target(profile, job.NoDB).connect(ctx)
 }
+
+// History is a minion's latest jobs.
+func (s *Store) History(context.Context, string, string, int) ([]job.Past, error) { return nil, nil }
+
+// Progress counts a job's returns.
+func (s *Store) Progress(context.Context, string, string, func(string) error) (job.Progress, error) {
+	return job.Progress{}, nil
+}
+
+// EndTime is what SetEndTime was told.
+func (s *Store) EndTime(context.Context, string, string) (string, error) { return "", nil }
+
+// SetEndTime notes when a job has ended.
+func (s *Store) SetEndTime(context.Context, string, string, string) error { return nil }

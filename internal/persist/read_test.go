@@ -26,7 +26,7 @@ func TestReturnsOfALargeJob(t *testing.T) {
 	}
 	r.write(batch...)
 	got := map[string]string{}
-	err := r.store.Returns(t.Context(), "", jid, func(minion string, body []byte) error {
+	_, err := r.store.Returns(t.Context(), "", jid, "", func(minion string, body []byte) error {
 		if _, twice := got[minion]; twice {
 			t.Errorf("%s came twice", minion)
 		}
@@ -44,13 +44,13 @@ func TestReturnsOfALargeJob(t *testing.T) {
 func TestMissingIsEmpty(t *testing.T) {
 	r := newRig(t)
 	none := func(string, []byte) error { t.Error("something was found"); return nil }
-	if err := r.store.Returns(t.Context(), "", "none", none); err != nil {
+	if _, err := r.store.Returns(t.Context(), "", "none", "", none); err != nil {
 		t.Errorf("Returns: %v", err)
 	}
-	if err := r.store.LastReturns(t.Context(), "", "none", none); err != nil {
+	if _, err := r.store.LastReturns(t.Context(), "", "none", "", none); err != nil {
 		t.Errorf("LastReturns: %v", err)
 	}
-	if err := r.store.Jobs(t.Context(), "", none); err != nil {
+	if _, err := r.store.Jobs(t.Context(), "", job.Span{}, "", none); err != nil {
 		t.Errorf("Jobs: %v", err)
 	}
 	if load, err := r.store.Load(t.Context(), "", "none"); load != nil || err != nil {
@@ -66,7 +66,7 @@ func TestJobsNewestFirst(t *testing.T) {
 	r.redis.ZAdd(t.Context(), "returnd/jobs", redis.Z{Member: "gone", Score: 1})
 	r.redis.HSet(t.Context(), "load:odd", "k", "v")
 	var got []string
-	err := r.store.Jobs(t.Context(), "", func(jid string, _ []byte) error { got = append(got, jid); return nil })
+	_, err := r.store.Jobs(t.Context(), "", job.Span{}, "", func(jid string, _ []byte) error { got = append(got, jid); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestLastReturns(t *testing.T) {
 	r.redis.Set(t.Context(), "c:f.x", "expired", 0)
 	r.redis.SAdd(t.Context(), "minions", "c")
 	got := map[string]string{}
-	err := r.store.LastReturns(t.Context(), "", "f.x", func(minion string, body []byte) error {
+	_, err := r.store.LastReturns(t.Context(), "", "f.x", "", func(minion string, body []byte) error {
 		parsed, err := job.ParseReturn(body)
 		got[minion] = parsed.JID
 		return err
@@ -104,7 +104,7 @@ func TestMinions(t *testing.T) {
 		r.redis.SAdd(t.Context(), "minions", id)
 	}
 	got := map[string]bool{}
-	if err := r.store.Minions(t.Context(), "", func(id string) error { got[id] = true; return nil }); err != nil {
+	if _, err := r.store.Minions(t.Context(), "", "", func(id string) error { got[id] = true; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if !maps.Equal(got, want) {
@@ -117,7 +117,7 @@ func TestReadingAWrongType(t *testing.T) {
 	r.redis.Set(t.Context(), "ret:x", "a string", 0)
 	r.redis.HSet(t.Context(), "load:x", "k", "v")
 	var rejection *job.Rejection
-	err := r.store.Returns(t.Context(), "", "x", func(string, []byte) error { return nil })
+	_, err := r.store.Returns(t.Context(), "", "x", "", func(string, []byte) error { return nil })
 	if !errors.As(err, &rejection) || rejection.Reason != job.ReasonWrongType {
 		t.Errorf("Returns = %v, want wrong_type", err)
 	}
@@ -132,7 +132,7 @@ func TestReadingStopsWhenTheCallerHasEnough(t *testing.T) {
 	r.write(ret(jid, "a", "f.x"), ret(jid, "b", "f.x"))
 	enough := errors.New("enough")
 	n := 0
-	err := r.store.Returns(t.Context(), "", jid, func(string, []byte) error { n++; return enough })
+	_, err := r.store.Returns(t.Context(), "", jid, "", func(string, []byte) error { n++; return enough })
 	if !errors.Is(err, enough) || n != 1 {
 		t.Errorf("err = %v after %d returns", err, n)
 	}

@@ -42,28 +42,28 @@ func (f *fakeStore) enter(ctx context.Context) error {
 	return f.before(ctx)
 }
 
-func (f *fakeStore) hand(ctx context.Context, pairs []pair, yield func(name string, value []byte) error) error {
+func (f *fakeStore) hand(ctx context.Context, pairs []pair, yield func(name string, value []byte) error) (string, error) {
 	if err := f.enter(ctx); err != nil {
-		return err
+		return "", err
 	}
 	for _, p := range pairs {
 		f.yielded++
 		if err := yield(p.name, []byte(p.value)); err != nil {
-			return fmt.Errorf("read: %w", err)
+			return "", fmt.Errorf("read: %w", err)
 		}
 	}
-	return nil
+	return "", nil
 }
 
-func (f *fakeStore) Returns(ctx context.Context, _, jid string, yield func(string, []byte) error) error {
+func (f *fakeStore) Returns(ctx context.Context, _, jid, _ string, yield func(string, []byte) error) (string, error) {
 	return f.hand(ctx, f.returns[jid], yield)
 }
 
-func (f *fakeStore) LastReturns(ctx context.Context, _, fun string, yield func(string, []byte) error) error {
+func (f *fakeStore) LastReturns(ctx context.Context, _, fun, _ string, yield func(string, []byte) error) (string, error) {
 	return f.hand(ctx, f.last[fun], yield)
 }
 
-func (f *fakeStore) Jobs(ctx context.Context, _ string, yield func(string, []byte) error) error {
+func (f *fakeStore) Jobs(ctx context.Context, _ string, _ job.Span, _ string, yield func(string, []byte) error) (string, error) {
 	return f.hand(ctx, f.jobs, yield)
 }
 
@@ -77,17 +77,29 @@ func (f *fakeStore) Load(ctx context.Context, _, jid string) ([]byte, error) {
 	return nil, nil
 }
 
-func (f *fakeStore) Minions(ctx context.Context, _ string, yield func(string) error) error {
+func (f *fakeStore) Minions(ctx context.Context, _, _ string, yield func(string) error) (string, error) {
 	if err := f.enter(ctx); err != nil {
-		return err
+		return "", err
 	}
 	for _, id := range f.minions {
 		if err := yield(id); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return "", nil
 }
+
+func (f *fakeStore) History(ctx context.Context, _, _ string, _ int) ([]job.Past, error) {
+	return nil, f.enter(ctx)
+}
+
+func (f *fakeStore) Progress(ctx context.Context, _, _ string, _ func(string) error) (job.Progress, error) {
+	return job.Progress{}, f.enter(ctx)
+}
+
+func (f *fakeStore) EndTime(ctx context.Context, _, _ string) (string, error) { return "", f.enter(ctx) }
+
+func (f *fakeStore) SetEndTime(ctx context.Context, _, _, _ string) error { return f.enter(ctx) }
 
 func (f *fakeStore) Now(ctx context.Context) (time.Time, error) {
 	return fakeNow, f.enter(ctx)

@@ -14,7 +14,8 @@ func (s *Service) getJID(ctx context.Context, in *request, out *reply) error {
 	}
 	out.open('{')
 	defer out.close('}')
-	return s.store.Returns(ctx, profile, jid, out.stored)
+	_, err := s.store.Returns(ctx, profile, jid, "", out.stored)
+	return err
 }
 
 // getFun gives {minion: its last ret of that function}.
@@ -25,7 +26,8 @@ func (s *Service) getFun(ctx context.Context, in *request, out *reply) error {
 	}
 	out.open('{')
 	defer out.close('}')
-	return s.store.LastReturns(ctx, profile, fun, out.stored)
+	_, err := s.store.LastReturns(ctx, profile, fun, "", out.stored)
+	return err
 }
 
 // getMinions gives a list of ids, in no order.
@@ -36,7 +38,8 @@ func (s *Service) getMinions(ctx context.Context, in *request, out *reply) error
 	}
 	out.open('[')
 	defer out.close(']')
-	return s.store.Minions(ctx, profile, out.element)
+	_, err := s.store.Minions(ctx, profile, "", out.element)
+	return err
 }
 
 // getLoad gives the load, {} where there is none.
@@ -68,7 +71,7 @@ func (s *Service) getJIDs(ctx context.Context, in *request, out *reply) error {
 	seen := map[string]bool{}
 	out.open('{')
 	defer out.close('}')
-	return s.store.Jobs(ctx, profile, func(jid string, load []byte) error {
+	_, err := s.store.Jobs(ctx, profile, job.Span{}, "", func(jid string, load []byte) error {
 		e, ok := parseEntry(jid, load)
 		if !ok || seen[e.jid] {
 			out.skipped++
@@ -77,4 +80,5 @@ func (s *Service) getJIDs(ctx context.Context, in *request, out *reply) error {
 		seen[e.jid] = true
 		return out.member(e.jid, e.appendTo(nil))
 	})
+	return err
 }

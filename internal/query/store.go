@@ -7,21 +7,32 @@ import (
 	"returnd/internal/job"
 )
 
+// A reading that comes in entries begins at a cursor, or at the beginning where that is empty, and goes on until its
+// yield fails. An error of yield that is job.ErrPageFull ends it without one: next is then the cursor that begins with
+// the entry just refused. A reading that came to its end answers an empty cursor. Cursors hold on every worker; one that
+// is no cursor, or that has become worthless, is a *job.Rejection.
+
 // Reader gives back single jobs, and the list of them.
 type Reader interface {
-	// Returns hands over the job's returns, each minion once, and stops at yield's error.
-	Returns(ctx context.Context, profile, jid string, yield func(minion string, ret []byte) error) error
+	// Returns hands over the job's returns, each minion once.
+	Returns(ctx context.Context, profile, jid, cursor string, yield func(minion string, ret []byte) error) (next string, err error)
 	// Load is nil where the job has none.
 	Load(ctx context.Context, profile, jid string) ([]byte, error)
-	// Jobs hands over every job that has a load, newest first.
-	Jobs(ctx context.Context, profile string, yield func(jid string, load []byte) error) error
+	// Jobs hands over every job within the span that has a load, newest first.
+	Jobs(ctx context.Context, profile string, span job.Span, cursor string, yield func(jid string, load []byte) error) (next string, err error)
+	// Progress counts a job's returns, and hands over the expected minions that have not returned.
+	Progress(ctx context.Context, profile, jid string, missing func(minion string) error) (job.Progress, error)
+	// EndTime is what SetEndTime was told of the job; empty where it was not.
+	EndTime(ctx context.Context, profile, jid string) (string, error)
 }
 
 // FleetReader looks across jobs.
 type FleetReader interface {
 	// LastReturns hands over each minion's latest return of one function.
-	LastReturns(ctx context.Context, profile, fun string, yield func(minion string, ret []byte) error) error
-	Minions(ctx context.Context, profile string, yield func(id string) error) error
+	LastReturns(ctx context.Context, profile, fun, cursor string, yield func(minion string, ret []byte) error) (next string, err error)
+	Minions(ctx context.Context, profile, cursor string, yield func(id string) error) (next string, err error)
+	// History is a minion's latest jobs, greatest jid first, no job twice, limit at most.
+	History(ctx context.Context, profile, minion string, limit int) ([]job.Past, error)
 }
 
 // Writer keeps returns and loads.
@@ -29,6 +40,7 @@ type Writer interface {
 	// Write answers per entry: nil only once it is kept.
 	Write(ctx context.Context, entries []job.Entry) []error
 	SaveMinions(ctx context.Context, profile, jid string, minions []string) error
+	SetEndTime(ctx context.Context, profile, jid, text string) error
 }
 
 // Reserver makes a jid one caller's own.

@@ -213,6 +213,9 @@ func TestProfiles(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil || errs[2] != nil || !errors.Is(errs[3], job.ErrUnavailable) {
 		t.Fatalf("errors = %v, want only the last held", errs)
 	}
+	if !strings.Contains(errs[3].Error(), "profile down:") {
+		t.Errorf("%v does not say whose Redis is away", errs[3])
+	}
 	if got := r.redis.HKeys(t.Context(), "ret:"+jid).Val(); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"a", "c"}) {
 		t.Errorf("the default holds %q, want its own and that of the unknown profile", got)
 	}

@@ -70,10 +70,18 @@ func (t *target) connect(ctx context.Context) (*connection, error) {
 	}
 	c, err := t.open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, t.named(err)
 	}
 	t.conn.Store(c)
 	return c, nil
+}
+
+// named tells whose redis.* an error speaks of.
+func (t *target) named(err error) error {
+	if t.key.profile == "" {
+		return err
+	}
+	return fmt.Errorf("profile %s: %w", t.key.profile, err)
 }
 
 func (t *target) open(ctx context.Context) (*connection, error) {

@@ -80,6 +80,15 @@ func TestEveryReturnIsReadable(t *testing.T) {
 			t.Helper()
 			return []string{"--redis.unix_socket_path", SocketPath}, map[string]string{SocketFolder: RedisSocket(t, n).Volume}
 		}},
+		{"behind Sentinels", func(t *testing.T, n *Network) ([]string, map[string]string) {
+			t.Helper()
+			g := Sentinel(t, n)
+			return []string{"--redis.sentinel.master", g.MasterName, "--redis.sentinel.addresses", names(g.Sentinels)}, nil
+		}},
+		{"over a cluster", func(t *testing.T, n *Network) ([]string, map[string]string) {
+			t.Helper()
+			return []string{"--redis.mode", "cluster", "--redis.cluster.startup_nodes", names(Cluster(t, n, 3, 1).Nodes)}, nil
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,6 +117,15 @@ func TestEveryReturnIsReadable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// names is how a container in the network reaches servers.
+func names(all []*Server) string {
+	var inside []string
+	for _, s := range all {
+		inside = append(inside, s.Inside)
+	}
+	return strings.Join(inside, ",")
 }
 
 // publish waits for the stream's ack of one return.

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -14,7 +15,8 @@ const clusterNodeTimeout = 2000
 type ClusterGroup struct {
 	Nodes []*Process
 
-	t testing.TB
+	tls *TLSGroup
+	t   testing.TB
 }
 
 // Cluster starts a Redis Cluster of so many primaries, each with so many
@@ -27,7 +29,18 @@ type ClusterGroup struct {
 // comes back empty, and empties the replica: "--appendonly", "yes" helps.
 func Cluster(t testing.TB, primaries, replicas int, extra ...string) *ClusterGroup {
 	t.Helper()
-	g := &ClusterGroup{t: t}
+	return startCluster(t, nil, primaries, replicas, extra...)
+}
+
+// ClusterTLS is Cluster with nodes that speak TLS alone.
+func ClusterTLS(t testing.TB, o *TLSGroup, primaries, replicas int, extra ...string) *ClusterGroup {
+	t.Helper()
+	return startCluster(t, o, primaries, replicas, append([]string{"--tls-cluster", "yes"}, extra...)...)
+}
+
+func startCluster(t testing.TB, o *TLSGroup, primaries, replicas int, extra ...string) *ClusterGroup {
+	t.Helper()
+	g := &ClusterGroup{tls: o, t: t}
 	for range primaries * (1 + replicas) {
 		g.Nodes = append(g.Nodes, g.startNode(extra))
 	}
@@ -41,8 +54,8 @@ func Cluster(t testing.TB, primaries, replicas int, extra ...string) *ClusterGro
 func (g *ClusterGroup) startNode(extra []string) *Process {
 	g.t.Helper()
 	p := newRedis(g.t, "redis-cluster", extra)
-	p.startOn(freeBusPort, "redis", func(port int) []string {
-		return p.redisArgs("--port", port, []string{
+	p.startOn(freeBusPort, g.tls.scheme(), func(port int) []string {
+		return slices.Concat(g.tls.args(p, port), []string{
 			"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
 			"--cluster-node-timeout", strconv.Itoa(clusterNodeTimeout),
 		}, replicating(extra))

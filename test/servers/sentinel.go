@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"strconv"
+	"slices"
 	"testing"
 	"time"
 )
@@ -31,13 +31,15 @@ type SentinelGroup struct {
 	Nodes      []*Process // Nodes[0] is the first primary
 	MasterName string
 
-	t testing.TB
+	tls *TLSGroup
+	t   testing.TB
 }
 
 // SentinelOptions say how the Sentinels are reached and how patient they are.
 type SentinelOptions struct {
 	Password string        // of the Sentinels themselves; "" is none
 	Down     time.Duration // silence after which a node counts as down; 0 is one second
+	TLS      *TLSGroup     // nodes and Sentinels speak TLS alone; nil is plain
 }
 
 // Sentinel starts one primary, two replicas and three Sentinels, and waits
@@ -46,7 +48,7 @@ type SentinelOptions struct {
 // replicas and Sentinels log in with.
 func Sentinel(t testing.TB, o SentinelOptions, extra ...string) *SentinelGroup {
 	t.Helper()
-	g := &SentinelGroup{MasterName: masterName, t: t}
+	g := &SentinelGroup{MasterName: masterName, tls: o.TLS, t: t}
 	for range sentinelNodes {
 		g.Nodes = append(g.Nodes, g.startNode(extra))
 	}
@@ -68,9 +70,9 @@ func (g *SentinelGroup) startNode(extra []string) *Process {
 		host, port := g.Nodes[0].hostPort()
 		role = "replicaof " + host + " " + port
 	}
-	p.startOnFreePort("redis", func(port int) []string {
+	p.startOnFreePort(g.tls.scheme(), func(port int) []string {
 		g.configure(p, role)
-		return append([]string{p.file("server.conf")}, p.redisArgs("--port", port, replicating(extra))...)
+		return slices.Concat([]string{p.file("server.conf")}, g.tls.args(p, port), replicating(extra))
 	})
 	return p
 }
@@ -86,12 +88,9 @@ func (g *SentinelGroup) startSentinel(o SentinelOptions, nodePassword string) *P
 	}
 	p := newRedis(g.t, "redis-sentinel", extra)
 	p.answers = sentinelAnswers
-	p.startOnFreePort("redis", func(port int) []string {
+	p.startOnFreePort(g.tls.scheme(), func(port int) []string {
 		g.configure(p, g.watch(o, nodePassword))
-		return append([]string{
-			p.file("server.conf"), "--sentinel",
-			"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--unixsocket", p.Socket, "--dir", p.Dir,
-		}, extra...)
+		return slices.Concat([]string{p.file("server.conf"), "--sentinel"}, g.tls.args(p, port), extra)
 	})
 	return p
 }

@@ -61,3 +61,32 @@ func (s *TLS) Rotate() {
 	s.authority.Issue("client", Valid)
 	s.Use(Valid)
 }
+
+// TLSGroup says whether the nodes of a group speak TLS alone, among
+// themselves too. nil is plain.
+type TLSGroup struct{ *Authority }
+
+// NewTLSGroup makes an authority whose certificates are good for every node.
+func NewTLSGroup(t testing.TB) *TLSGroup {
+	t.Helper()
+	return &TLSGroup{NewAuthority(t, t.TempDir())}
+}
+
+// args are what makes a node listen on the port in the group's way.
+func (g *TLSGroup) args(p *Process, port int) []string {
+	if g == nil {
+		return p.redisArgs("--port", port)
+	}
+	cert, key := g.Issue("node", Valid)
+	return p.redisArgs("--tls-port", port, []string{
+		"--port", "0", "--tls-ca-cert-file", g.CA, "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-auth-clients", "no", "--tls-replication", "yes",
+	})
+}
+
+func (g *TLSGroup) scheme() string {
+	if g == nil {
+		return "redis"
+	}
+	return "rediss"
+}

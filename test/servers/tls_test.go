@@ -102,3 +102,28 @@ func TestTLSRotationNeedsTheNewFiles(t *testing.T) {
 		t.Errorf("with the old authority: got %v", err)
 	}
 }
+
+// TestTLSGroups: the nodes are refused without TLS, and talk to each other.
+func TestTLSGroups(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		start func(o *TLSGroup) *Process
+	}{
+		{"cluster", func(o *TLSGroup) *Process { return ClusterTLS(t, o, 3, 1).Nodes[0] }},
+		{"sentinel", func(o *TLSGroup) *Process { return Sentinel(t, SentinelOptions{TLS: o}).Sentinels[0] }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := NewTLSGroup(t)
+			s := &TLS{Process: tt.start(o), CA: o.CA}
+			if err := ping(t, s, false); err != nil {
+				t.Error(err)
+			}
+			plain := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
+			defer plain.Close()
+			if err := plain.Ping(t.Context()).Err(); err == nil {
+				t.Error("a client without TLS was answered")
+			}
+		})
+	}
+}

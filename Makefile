@@ -70,6 +70,27 @@ fuzz: ## Run every fuzz target for FUZZTIME
 bench: packages ## Run the Go benchmarks
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m $(PKG)
 
+# The image takes a static binary, built here: its Dockerfile needs no registry.
+# The same commit gives the same bytes.
+IMAGE ?= returnd:dev
+.PHONY: image
+image: ## Build the worker's image (IMAGE, RELEASE)
+	@mkdir -p bin/image
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w$(if $(RELEASE), -X main.release=$(RELEASE))' -o bin/image/ ./cmd/worker
+	docker build --quiet --tag $(IMAGE) --label org.opencontainers.image.title=returnd \
+		--label org.opencontainers.image.version=$(or $(RELEASE),dev) \
+		--label org.opencontainers.image.revision=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+
+.PHONY: secrets
+secrets: ## Make the passwords of compose.yaml, in deploy/secrets/
+	@deploy/make-secrets
+
+# Whichever of the two is there.
+COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+.PHONY: up
+up: image secrets ## Start everything in containers (compose.yaml tells more)
+	$(COMPOSE) up -d
+
 .PHONY: fmt
 fmt: $(LINT) ## Format the code (gofumpt)
 	$(LINT) fmt

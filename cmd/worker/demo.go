@@ -2,23 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"returnd/internal/cfg"
-	"returnd/internal/job"
 	"returnd/internal/telemetry"
 )
 
@@ -31,10 +26,7 @@ could be read by a query. Try the commands it prints in another terminal. Ctrl-C
 // demoOptions are the flags of demo.
 type demoOptions struct {
 	embeddedOptions
-	minions int
-	every   time.Duration
-	length  time.Duration
-	seed    uint64
+	fleetOptions
 }
 
 func newDemo() *cobra.Command {
@@ -64,26 +56,9 @@ func newDemo() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.minions, "minions", 200, "size of the fleet")
-	f.DurationVar(&o.every, "every", 3*time.Second, "time from job to job")
-	f.DurationVar(&o.length, "for", 0, "end by itself after this time (default: at Ctrl-C)")
-	f.Uint64Var(&o.seed, "seed", 1, "another number makes other answers")
-	o.addFlags(f, "a temporary one, removed at the end")
+	o.fleetOptions.addFlags(f)
+	o.embeddedOptions.addFlags(f, "a temporary one, removed at the end")
 	return cmd
-}
-
-func (o demoOptions) check() error {
-	var faults []error
-	if o.minions < 10 || o.minions > 100_000 {
-		faults = append(faults, fmt.Errorf("--minions is %d: use 10 to 100000", o.minions))
-	}
-	if o.every < 100*time.Millisecond {
-		faults = append(faults, fmt.Errorf("--every is %v: use 100ms or more", o.every))
-	}
-	if o.length < 0 {
-		faults = append(faults, fmt.Errorf("--for is %v: use a positive time such as 30s", o.length))
-	}
-	return errors.Join(faults...)
 }
 
 // demoLogger keeps the log of the parts off the screen unless it warns, or is asked for by another level than the default.
@@ -116,10 +91,14 @@ func runDemo(ctx context.Context, c cfg.Config, o demoOptions, log *slog.Logger,
 		ctx, cancel = context.WithTimeout(ctx, o.length)
 		defer cancel()
 	}
-	d := &demo{options: o, console: out, worker: w, servers: e, fleet: newFleet(o.minions, o.seed)}
+	d := &demo{simulation: newSimulation(o.fleetOptions, c, log, out), worker: w, servers: e, data: o.data}
+	d.command, d.redisCLI = e.command, e.redis.cli
 	// The fleet ends first: what it has published is then stored like any other return.
 	err = runChain(ctx, log, append([]stage{{"fleet", lastLook + time.Second, d.run}}, w.stages(e.stages()...)...)...)
 	d.sumUp(time.Since(began))
+	if e.redis.forgets {
+		out.line("  the in-process Redis has forgotten everything")
+	}
 	return err
 }
 
@@ -145,22 +124,13 @@ func freeAddr(addr string) string {
 	return net.JoinHostPort(host, "0")
 }
 
-// demo publishes for a fleet, and reads back what came of it.
+// demo is a simulated fleet beside the worker and the servers that it is shown on.
 type demo struct {
-	options  demoOptions
-	console  *console
-	worker   *worker
-	servers  *embedded
-	fleet    *fleet
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	subjects job.Subjects
-	jids     job.Generator
-	totals   totals
+	*simulation
+	worker  *worker
+	servers *embedded
+	data    string // the folder
 }
-
-// commandsEvery jobs the commands to try are shown again: the first ones have long left the screen.
-const commandsEvery = 15
 
 func (d *demo) run(ctx context.Context) error {
 	select {
@@ -168,60 +138,16 @@ func (d *demo) run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if err := d.connect(); err != nil {
-		return err
-	}
-	defer d.nc.Close()
-	d.welcome()
-	var jobs sync.WaitGroup
-	defer jobs.Wait()
-	tick := time.NewTicker(d.options.every)
-	defer tick.Stop()
-	for n := 0; ; n++ {
-		p := d.fleet.plan(d.jids.Next(time.Now()))
-		jobs.Go(func() { d.follow(ctx, p) })
-		if n%commandsEvery == 0 {
-			d.suggest(p)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// connect gives the fleet a connection of its own, as publishers have.
-func (d *demo) connect() (err error) {
-	c := d.worker.config
-	d.subjects = job.NewSubjects(c.Subjects.Prefix)
-	if d.nc, err = connectNATS(c.NATS, d.worker.log); err != nil {
-		return err
-	}
-	d.js, err = jetstream.New(d.nc)
-	return err
+	return d.play(ctx, func() { d.welcome() })
 }
 
 func (d *demo) welcome() {
 	s, o := d.console, d.options
 	s.line("%s  %d minions, a job every %v, seed %d", s.paint(bold, "returnd demo"), o.minions, o.every, o.seed)
-	s.line("  NATS    %s, in-process, JetStream in %s", d.servers.url, o.data)
+	s.line("  NATS    %s, in-process, JetStream in %s", d.servers.url, d.data)
 	s.line("  Redis   %s", d.servers.redis.name)
 	if addr := d.worker.health.Addr(); addr != "" {
 		s.line("  health  http://%s/readyz   metrics  http://%s/metrics", addr, addr)
 	}
 	s.line("  ready   after %v; Ctrl-C ends it", time.Since(d.worker.began).Round(time.Millisecond))
-}
-
-// suggest shows what to type in another terminal.
-func (d *demo) suggest(p plan) {
-	s := d.console
-	s.line("\n%s", s.paint(bold, "Try in another terminal:"))
-	for _, arguments := range []string{
-		"query get_jid jid=" + p.jid, "query get_load jid=" + p.jid, "query get_jids",
-		"query get_fun fun=test.ping", "query get_minions",
-	} {
-		s.line("  %s", d.servers.command(arguments))
-	}
-	s.line("  %s hgetall ret:%s\n", d.servers.redis.cli, p.jid)
 }

@@ -24,7 +24,7 @@ const (
 
 // course is one job under way.
 type course struct {
-	*demo
+	*simulation
 	plan
 	began     time.Time
 	published int
@@ -33,8 +33,8 @@ type course struct {
 }
 
 // follow runs a job from its load to its last return.
-func (d *demo) follow(ctx context.Context, p plan) {
-	c := &course{demo: d, plan: p, began: time.Now(), readable: make(chan time.Duration, 1)}
+func (d *simulation) follow(ctx context.Context, p plan) {
+	c := &course{simulation: d, plan: p, began: time.Now(), readable: make(chan time.Duration, 1)}
 	seen, err := c.play(ctx)
 	if ctx.Err() != nil {
 		seen, err = c.finalLook(ctx)
@@ -148,7 +148,7 @@ func (c *course) finalLook(ctx context.Context) (seen, error) {
 type seen struct{ returned, failed int }
 
 // ask queries a job as any client would.
-func (d *demo) ask(ctx context.Context, jid string) (seen, error) {
+func (d *simulation) ask(ctx context.Context, jid string) (seen, error) {
 	body := `{"jid": ` + pyString(jid) + `}`
 	reply, err := d.nc.RequestWithContext(ctx, d.subjects.Returner()+".get_jid", []byte(body))
 	if err != nil {

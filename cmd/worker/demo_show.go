@@ -74,7 +74,7 @@ func (t *totals) measured(took time.Duration) {
 }
 
 // sumUp is the demo's last word.
-func (d *demo) sumUp(took time.Duration) {
+func (d *simulation) sumUp(took time.Duration) {
 	t, s := &d.totals, d.console
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,8 +88,5 @@ func (d *demo) sumUp(took time.Duration) {
 	if len(t.times) > 0 {
 		slices.Sort(t.times)
 		s.line("  readable after %s in the middle, %s at worst", brief(t.times[len(t.times)/2]), brief(t.times[len(t.times)-1]))
-	}
-	if d.servers.redis.forgets {
-		s.line("  the in-process Redis has forgotten everything")
 	}
 }

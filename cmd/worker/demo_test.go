@@ -57,7 +57,7 @@ func TestDemo(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
 			c := cfg.Default()
 			c.NATS.URL, c.HTTP.Addr = freeURL, "127.0.0.1:0"
-			o := demoOptions{minions: 60, every: 100 * time.Millisecond, seed: 7}
+			o := demoOptions{fleetOptions: fleetOptions{minions: 60, every: 100 * time.Millisecond, seed: 7}}
 			o.memory = tt.memory
 			var out syncBuffer
 			ctx, cancel := context.WithCancel(t.Context())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	_ "golang.org/x/crypto/x509roots/fallback" // images have no certificates of their own
 
 	"returnd/internal/cfg"
 	"returnd/internal/telemetry"
@@ -74,7 +75,7 @@ func newRoot() *cobra.Command {
 	addConfigFlags(root.PersistentFlags())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newRun(), newDemo(), newPublish(), newQuery(), newConfig(), newVersion(), newFlagsTopic())
+	root.AddCommand(newRun(), newDemo(), newFleetCommand(), newPublish(), newQuery(), newConfig(), newHealthcheck(), newVersion(), newFlagsTopic())
 	root.SetUsageTemplate(root.UsageTemplate() + flagsNote)
 	root.SetFlagErrorFunc(explainFlag)
 	strict(root)

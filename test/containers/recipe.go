@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,17 +52,30 @@ func redisRecipe(string) (recipe, error) {
 		return recipe{}, fmt.Errorf("the version of redis-server: %q %w", says, err)
 	}
 	r.tag = string(found[1])
-	return r, nil
+	return r, r.giveTool("/bin/sh")
+}
+
+// giveTool puts a program into an image that the official one has too: a shell
+// to start a script with, wget for health checks. busybox is any of them,
+// whatever name it is called by, and needs nothing beside it.
+func (r recipe) giveTool(path string) error {
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return fmt.Errorf("%w (`make test-images` installs it)", err)
+	}
+	r.files[path] = busybox
+	return nil
 }
 
 // natsRecipe builds the nats-server of the module's version.
 func natsRecipe(dir string) (recipe, error) {
 	path, err := static(dir, "github.com/nats-io/nats-server/v2")
-	return recipe{
+	r := recipe{
 		tag:   server.VERSION,
 		files: map[string]string{"/nats-server": path},
-		lines: []string{"WORKDIR /data", "EXPOSE 4222", `ENTRYPOINT ["/nats-server"]`},
-	}, err
+		lines: []string{"ENV PATH=/bin", "WORKDIR /data", "EXPOSE 4222", `ENTRYPOINT ["/nats-server"]`},
+	}
+	return r, errors.Join(err, r.giveTool("/bin/wget"))
 }
 
 // nobody is the user that the worker runs as: it is in no group of the

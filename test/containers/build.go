@@ -3,6 +3,7 @@ package containers
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -107,10 +108,17 @@ func (r recipe) pack() ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	lines := slices.Concat([]string{"FROM scratch", "COPY root/ /"}, r.lines)
-	err := add(w, "Dockerfile", 0o644, []byte(strings.Join(lines, "\n")+"\n"))
-	for _, path := range slices.Sorted(maps.Keys(r.files)) {
-		content, read := os.ReadFile(r.files[path])
-		err = errors.Join(err, read, add(w, "root"+path, 0o755, content))
+	dockerfile, sources := cmp.Or(r.dockerfile, strings.Join(lines, "\n")+"\n"), maps.Clone(r.beside)
+	if sources == nil {
+		sources = map[string]string{}
+	}
+	for path, source := range r.files {
+		sources["root"+path] = source
+	}
+	err := add(w, "Dockerfile", 0o644, []byte(dockerfile))
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		content, read := os.ReadFile(sources[name])
+		err = errors.Join(err, read, add(w, name, 0o755, content))
 	}
 	return out.Bytes(), errors.Join(err, w.Close())
 }

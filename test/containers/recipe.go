@@ -18,6 +18,9 @@ type recipe struct {
 	tag   string
 	files map[string]string // path in the image → path here
 	lines []string          // of the Dockerfile, behind FROM and COPY
+
+	dockerfile string            // instead of one made of files and lines
+	beside     map[string]string // what it copies: path beside it → path here
 }
 
 var (
@@ -78,18 +81,18 @@ func natsRecipe(dir string) (recipe, error) {
 	return r, errors.Join(err, r.giveTool("/bin/wget"))
 }
 
-// nobody is the user that the worker runs as: it is in no group of the
-// machine and owns nothing there.
-const nobody = "65532:65532"
-
-// workerRecipe builds the worker that stands in this module.
+// workerRecipe is the module's own Dockerfile and the worker that stands here.
 func workerRecipe(dir string) (recipe, error) {
 	path, err := static(dir, "returnd/cmd/worker")
-	return recipe{
-		tag:   "dev",
-		files: map[string]string{"/worker": path},
-		lines: []string{"USER " + nobody, "EXPOSE 9464", `ENTRYPOINT ["/worker"]`},
-	}, err
+	if err != nil {
+		return recipe{}, err
+	}
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "returnd").Output()
+	if err != nil {
+		return recipe{}, fmt.Errorf("look for the module: %w", err)
+	}
+	dockerfile, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "Dockerfile"))
+	return recipe{tag: "dev", dockerfile: string(dockerfile), beside: map[string]string{"bin/image/worker": path}}, err
 }
 
 // static builds a program that needs nothing beside it. The same source gives

@@ -38,7 +38,7 @@ func TestExitCodes(t *testing.T) {
 		{"help of a command", []string{"help", "config", "check"}, 0, "worker config check"},
 		{"help of the flags", []string{"help", "flags"}, 0, "--consume.batch.wait duration"},
 		{"version", []string{"version"}, 0, "worker "},
-		{"no command", nil, 2, "worker: worker: name a command, one of config, demo,"},
+		{"no command", nil, 2, "worker: worker: name a command, one of config, dead, demo,"},
 		{"no command of a group", []string{"config"}, 2, "worker: worker config: name a command, one of check, print;"},
 		{"unknown command", []string{"pubish"}, 2, `worker: unknown command "pubish": did you mean 'worker publish'?`},
 		{"unknown command, nothing alike", []string{"xyzzy"}, 2, `worker: unknown command "xyzzy": use one of config,`},

@@ -34,32 +34,44 @@ func (a *absent) add(db int) {
 	a.until[db] = time.Now().Add(absentFor)
 }
 
-// database connects to the database that a return asks for. It is tried first on a connection of the configured one: that
-// the server does not have it, or does not let us in, is that return's own fault.
+// database connects to the database that a return asks for, and notes for the sweep that it is used.
 func (s *Store) database(ctx context.Context, profile string, db int) (*connection, error) {
-	if db == job.NoDB || s.known(targetKey{profile, db}) {
+	if db == job.NoDB {
 		return s.target(profile, db).connect(ctx)
+	}
+	if err := s.reachable(ctx, profile, db); err != nil {
+		return nil, err
+	}
+	t := s.target(profile, db)
+	if err := s.record(ctx, t); err != nil {
+		return nil, err
+	}
+	return t.connect(ctx)
+}
+
+// reachable tries a database first on a connection of the configured one: that the server does not have it, or does not
+// let us in, is the fault of the return that asks for it.
+func (s *Store) reachable(ctx context.Context, profile string, db int) error {
+	if s.known(targetKey{profile, db}) {
+		return nil
 	}
 	refused := job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, which the server does not have or does not open to the worker", db)
 	if s.absent.has(db) {
-		return nil, refused
+		return refused
 	}
 	c, err := s.target(profile, job.NoDB).connect(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.cluster != nil {
-		return nil, job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, and a cluster has only one", db)
+		return job.Reject(job.ReasonRetKwargs, "ret_kwargs asks for database %d, and a cluster has only one", db)
 	}
 	has, err := hasDatabase(ctx, c.writer.(*redis.Client), db)
-	if err != nil {
-		return nil, err
-	}
-	if !has {
+	if err == nil && !has {
 		s.absent.add(db)
-		return nil, refused
+		return refused
 	}
-	return s.target(profile, db).connect(ctx)
+	return err
 }
 
 func (s *Store) known(key targetKey) bool {

@@ -9,6 +9,7 @@ const (
 	keySeen     = "returnd/seen"
 	retPrefix   = "ret:"
 	loadPrefix  = "load:"
+	ownPrefix   = "returnd/"
 	jobPrefix   = "returnd/job:"
 	histPrefix  = "returnd/history:"
 	fieldMinion = "minion:"  // field of returnd/job:<jid>: one expected minion

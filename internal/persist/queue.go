@@ -64,8 +64,9 @@ func (p *plan) queueMinions(ctx context.Context) {
 		}
 		add, seen = append(add, id), append(seen, hour, id)
 	}
-	p.queueShared(ctx, redis.NewIntCmd(ctx, add...), keyMinions)
+	// In this order: a sweep that looks at returnd/seen and finds a minion long silent takes it out of both.
 	p.queueShared(ctx, redis.NewIntCmd(ctx, seen...), keySeen)
+	p.queueShared(ctx, redis.NewIntCmd(ctx, add...), keyMinions)
 }
 
 func (p *plan) queueShared(ctx context.Context, cmd redis.Cmder, key string) {

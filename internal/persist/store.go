@@ -21,6 +21,7 @@ type Store struct {
 	log     *slog.Logger
 	metrics *metrics
 	scripts scripts
+	sweeps  sweepScripts
 	clock   clock
 
 	mu      sync.Mutex
@@ -48,7 +49,7 @@ func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m,
-		scripts: newScripts(), targets: map[targetKey]*target{},
+		scripts: newScripts(), sweeps: newSweepScripts(), targets: map[targetKey]*target{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil

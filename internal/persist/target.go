@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,6 +25,8 @@ type target struct {
 	redis Redis
 	turn  chan struct{} // holds one token: whoever has it connects
 	conn  atomic.Pointer[connection]
+	// recorded is when the database was last noted as one that is written to.
+	recorded atomic.Pointer[time.Time]
 	// warned holds the addresses of the servers whose shortcomings were told.
 	warned sync.Map
 }

@@ -10,8 +10,8 @@
 -- Result: the verdict on each.
 local n, dry, late = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
 
-local function remove(key, load, ttl)
-  if load and call('EXISTS', load) == 1 then return LOAD end
+local function remove(key)
+  local ttl = call('PTTL', key)
   if ttl >= 0 and ttl <= late then return EXPIRING end
   if not dry then call('UNLINK', key) end
   return REMOVED
@@ -34,12 +34,12 @@ local function mend(key, plan)
 end
 
 local function judge(key, load, plan)
+  if plan == '-' and load and call('EXISTS', load) == 1 then return LOAD end
   local kind = call('TYPE', key).ok
   if kind == 'none' then return GONE end
   if kind ~= 'hash' then return FOREIGN end
-  local ttl = call('PTTL', key)
-  if plan == '-' then return remove(key, load, ttl) end
-  if ttl >= 0 then return STAYS end
+  if plan == '-' then return remove(key) end
+  if call('PTTL', key) >= 0 then return STAYS end
   return mend(key, plan)
 end
 

@@ -87,6 +87,7 @@ func TestRedisUserMayDoWhatTheWorkerDoesAndNoMore(t *testing.T) {
 	worker := start("86400")
 	c := everything(t, connect(t, nats.ClientURL()), func() { flushScripts(t, admin) })
 	worker.Terminate()
+	sweepAll(t, admin, p.Addr)
 	start("0")
 	c.publishReturn("kept for ever", "web1", "test.ping", "")
 	c.settled()

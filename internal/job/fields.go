@@ -63,9 +63,16 @@ type fields struct {
 // span is a part of the payload.
 type span struct{ start, end int }
 
-// find scans the payload. A field that occurs again overwrites: the last one counts, as for Python's reader; only the identity must be
-// unambiguous, since other readers may take the first.
+// find scans the payload. The identity must be unambiguous, since other readers than Python's may take the first of several.
 func (f *fields) find(body []byte) error {
+	if err := f.locate(body); err != nil {
+		return err
+	}
+	return f.once()
+}
+
+// locate scans the payload. A field that occurs again overwrites: the last one counts, as for Python's reader.
+func (f *fields) locate(body []byte) error {
 	f.body = body
 	w := walkMembers(body)
 	for w.next() {
@@ -76,10 +83,7 @@ func (f *fields) find(body []byte) error {
 		f.twice[name], f.seen[name] = f.seen[name], true
 		f.value[name] = span{w.value, w.end}
 	}
-	if w.fault != fine {
-		return w.fault.at(w.at)
-	}
-	return f.once()
+	return w.fault.at(w.at)
 }
 
 // once demands id, jid and fun exactly once each.

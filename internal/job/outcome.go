@@ -2,6 +2,13 @@ package job
 
 import "strconv"
 
+// Failed tells of a stored return whether it says that its run has failed: success is false, or a retcode is not 0. What is no
+// JSON object says nothing.
+func Failed(ret []byte) bool {
+	var f fields
+	return f.locate(ret) == nil && f.failed()
+}
+
 // failed judges a return as a whole. Of a compound command, success and retcode hold one value a function: one bad one is enough.
 func (f *fields) failed() bool {
 	return anyValue(f.raw(fieldSuccess), isFalse) || anyValue(f.raw(fieldRetcode), isBadCode)

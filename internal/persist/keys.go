@@ -14,13 +14,19 @@ const (
 	histPrefix  = "returnd/history:"
 	fieldMinion = "minion:"  // field of returnd/job:<jid>: one expected minion
 	fieldTaken  = "reserved" // field of returnd/job:<jid>: prep_jid gave it out
+	fieldEnd    = "endtime"  // field of returnd/job:<jid>: what update_endtime was told
+	keyIndexed  = "returnd/indexed"
 )
 
 func retKey(jid string) string  { return retPrefix + jid }
 func loadKey(jid string) string { return loadPrefix + jid }
 func jobKey(jid string) string  { return jobPrefix + jid }
 
+func historyKey(minion string) string { return histPrefix + minion }
+
 func pointerKey(minion, fun string) string { return minion + ":" + fun }
 
-// jidOfLoad is the inverse of loadKey.
+// jidOfLoad is the inverse of loadKey, jidOfReturns that of retKey.
 func jidOfLoad(key string) string { return strings.TrimPrefix(key, loadPrefix) }
+
+func jidOfReturns(key string) string { return strings.TrimPrefix(key, retPrefix) }

@@ -2,71 +2,23 @@ package persist
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"sync"
-	"time"
+	"unsafe"
 
 	"github.com/redis/go-redis/v9"
 
 	"returnd/internal/job"
 )
 
-const (
-	// scanStep bounds one SSCAN or SCAN call, page how many small values are asked for at once.
-	scanStep = 500
-	page     = 500
-	// returnsStep is how many whole returns are asked for at once: up to a megabyte each.
-	returnsStep = 32
-	// stepBytes is what one step of reading returns should bring.
-	stepBytes = 1 << 20
-)
-
-// Returns hands over the returns of a job, each minion once, in no order, until yield fails.
-func (s *Store) Returns(ctx context.Context, profile, jid, _ string, yield func(minion string, ret []byte) error) (next string, err error) {
-	return "", s.returns(ctx, profile, jid, yield)
-}
-
-func (s *Store) returns(ctx context.Context, profile, jid string, yield func(minion string, ret []byte) error) error {
+// Returns hands over the returns of a job, each minion once in a reading, in no order, until yield fails. What yield is
+// given must not be written to.
+func (s *Store) Returns(ctx context.Context, profile, jid, cursor string, yield func(minion string, ret []byte) error) (next string, err error) {
 	c, err := s.reading(ctx, profile)
 	if err != nil {
-		return err
+		return "", err
 	}
-	reader, release, err := c.target.redis.pinned(ctx, c.reader, retKey(jid))
-	if err != nil {
-		return fmt.Errorf("read returns: %w", classify(err, retPrefix))
-	}
-	defer release()
-	seen := map[string]struct{}{}
-	for cursor, count := uint64(0), int64(returnsStep); ; {
-		fields, next, err := reader.HScan(ctx, retKey(jid), cursor, "", count).Result()
-		if err != nil {
-			return fmt.Errorf("read returns: %w", classify(err, retPrefix))
-		}
-		size := 0
-		for i := 0; i+1 < len(fields); i += 2 {
-			size += len(fields[i+1])
-			if _, twice := seen[fields[i]]; twice {
-				continue
-			}
-			seen[fields[i]] = struct{}{}
-			if err := yield(fields[i], []byte(fields[i+1])); err != nil {
-				return err
-			}
-		}
-		if cursor = next; cursor == 0 {
-			return nil
-		}
-		count = nextStep(count, size)
-	}
-}
-
-// nextStep aims at stepBytes a step.
-func nextStep(count int64, size int) int64 {
-	if size == 0 {
-		return min(2*count, scanStep)
-	}
-	return min(max(count*stepBytes/int64(size), 1), 2*count, scanStep)
+	return newScan(c, scanHash, retKey(jid)).run(ctx, cursor, each(func(f field) error { return yield(f.name, f.bytes()) }))
 }
 
 // Load is a job's load, or nil where there is none.
@@ -82,204 +34,60 @@ func (s *Store) Load(ctx context.Context, profile, jid string) ([]byte, error) {
 	return load, nil
 }
 
-// Jobs hands over the loads of all jobs, newest first, until yield fails. Beside our own index it looks for loads that
-// Salt's own returner wrote.
-func (s *Store) Jobs(ctx context.Context, profile string, _ job.Span, _ string, yield func(jid string, load []byte) error) (next string, err error) {
-	return "", s.allJobs(ctx, profile, yield)
-}
-
-func (s *Store) allJobs(ctx context.Context, profile string, yield func(jid string, load []byte) error) error {
+// Minions hands over every known minion once in a reading, in no order, until yield fails.
+func (s *Store) Minions(ctx context.Context, profile, cursor string, yield func(id string) error) (next string, err error) {
 	c, err := s.reading(ctx, profile)
 	if err != nil {
-		return err
+		return "", err
 	}
-	jids, err := s.jids(ctx, c)
-	if err != nil {
-		return err
-	}
-	for step := int64(returnsStep); len(jids) > 0; {
-		chunk := jids[:min(int(step), len(jids))]
-		jids = jids[len(chunk):]
-		loads, err := get(ctx, c, chunk, loadKey)
-		if err != nil {
-			return fmt.Errorf("read loads: %w", err)
-		}
-		size := 0
-		for i, load := range loads {
-			if size += len(load); load == "" {
-				continue
-			}
-			if err := yield(chunk[i], []byte(load)); err != nil {
-				return err
-			}
-		}
-		step = nextStep(step, size)
-	}
-	return nil
+	return s.minions(ctx, c, cursor, each(func(f field) error { return yield(f.name) }))
 }
 
-// jids lists the jobs that have, or had, a load: newest first.
-func (s *Store) jids(ctx context.Context, c *connection) ([]string, error) {
-	known := map[string]struct{}{}
-	for from := int64(0); ; from += page {
-		part, err := c.reader.ZRange(ctx, keyJobs, from, from+page-1).Result()
-		if err != nil {
-			return nil, fmt.Errorf("read the index of jobs: %w", classify(err, keyJobs))
-		}
-		for _, jid := range part {
-			known[jid] = struct{}{}
-		}
-		if len(part) < page {
-			break
-		}
-	}
-	var mu sync.Mutex // the servers of a cluster are scanned side by side
-	err := c.eachPrimary(ctx, func(ctx context.Context, server *redis.Client) error {
-		scan := server.Scan(ctx, 0, loadPrefix+"*", scanStep).Iterator()
-		for scan.Next(ctx) {
-			mu.Lock()
-			known[jidOfLoad(scan.Val())] = struct{}{}
-			mu.Unlock()
-		}
-		return scan.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("scan for loads: %w", classify(err, ""))
-	}
-	return newestFirst(known, s.clock.now()), nil
-}
-
-func newestFirst(known map[string]struct{}, now time.Time) []string {
-	ranks := make(map[string]job.Rank, len(known))
-	jids := make([]string, 0, len(known))
-	for jid := range known {
-		ranks[jid] = job.RankOf(jid, now)
-		jids = append(jids, jid)
-	}
-	slices.SortFunc(jids, func(a, b string) int {
-		switch {
-		case ranks[b].Less(ranks[a]):
-			return -1
-		case ranks[a].Less(ranks[b]):
-			return 1
-		}
-		return 0
-	})
-	return jids
-}
-
-// LastReturns hands over each minion's last return of a function, until yield fails.
-func (s *Store) LastReturns(ctx context.Context, profile, fun, _ string, yield func(minion string, ret []byte) error) (next string, err error) {
-	return "", s.lastReturns(ctx, profile, fun, yield)
-}
-
-func (s *Store) lastReturns(ctx context.Context, profile, fun string, yield func(minion string, ret []byte) error) error {
-	c, err := s.reading(ctx, profile)
-	if err != nil {
-		return err
-	}
-	return s.eachMinion(ctx, c, func(ids []string) error {
-		ids = slices.DeleteFunc(ids, func(id string) bool { return !(&job.Return{Minion: id}).HasPointer() })
-		jids, err := get(ctx, c, ids, func(id string) string { return pointerKey(id, fun) })
-		if err != nil {
-			return fmt.Errorf("read pointers: %w", err)
-		}
-		return s.pointedAt(ctx, c, ids, jids, yield)
-	})
-}
-
-// pointedAt reads the return of each minion that has a jid.
-func (s *Store) pointedAt(ctx context.Context, c *connection, ids, jids []string, yield func(string, []byte) error) error {
-	for from := 0; from < len(ids); from += returnsStep {
-		to := min(from+returnsStep, len(ids))
-		pipe := c.reader.Pipeline()
-		cmds := make([]*redis.StringCmd, to-from)
-		for i := from; i < to; i++ {
-			if jids[i] != "" {
-				cmds[i-from] = pipe.HGet(ctx, retKey(jids[i]), ids[i])
-			}
-		}
-		_, _ = pipe.Exec(ctx)
-		for i, cmd := range cmds {
-			if cmd == nil {
-				continue
-			}
-			ret, err := cmd.Bytes()
-			if err = classify(err, retPrefix); err != nil && !isWrongType(err) {
-				return fmt.Errorf("read returns: %w", err)
-			}
-			if ret == nil { // the job is gone, its pointer will be
-				continue
-			}
-			if err := yield(ids[from+i], ret); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Minions hands over every known minion once, in no order, until yield fails.
-func (s *Store) Minions(ctx context.Context, profile, _ string, yield func(id string) error) (next string, err error) {
-	return "", s.allMinions(ctx, profile, yield)
-}
-
-func (s *Store) allMinions(ctx context.Context, profile string, yield func(id string) error) error {
-	c, err := s.reading(ctx, profile)
-	if err != nil {
-		return err
-	}
-	return s.eachMinion(ctx, c, func(ids []string) error {
-		for _, id := range ids {
-			if err := yield(id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// eachMinion hands over the known minions in steps, each once.
-func (s *Store) eachMinion(ctx context.Context, c *connection, step func(ids []string) error) error {
-	reader, release, err := c.target.redis.pinned(ctx, c.reader, keyMinions)
-	if err != nil {
-		return fmt.Errorf("read minions: %w", classify(err, keyMinions))
-	}
-	defer release()
-	seen := map[string]struct{}{}
-	for cursor := uint64(0); ; {
-		ids, next, err := reader.SScan(ctx, keyMinions, cursor, "", scanStep).Result()
-		if err != nil {
-			return fmt.Errorf("read minions: %w", classify(err, keyMinions))
-		}
-		ids = slices.DeleteFunc(ids, func(id string) bool {
-			_, twice := seen[id]
-			seen[id] = struct{}{}
-			return twice
+// minions reads the set of minions; about tells whose cursors these are. Where there is none it is made from the returns.
+func (s *Store) minions(ctx context.Context, c *connection, cursor string, take take, about ...string) (next string, err error) {
+	none := true
+	read := func() (string, error) {
+		return newScan(c, scanSet, keyMinions, about...).run(ctx, cursor, func(fields []field) (string, error) {
+			none = none && len(fields) == 0
+			return take(fields)
 		})
-		if err := step(ids); err != nil {
-			return err
+	}
+	next, err = read()
+	if err != nil || !none || cursor != "" {
+		return next, err
+	}
+	if found, err := s.recovered(ctx, c); !found || err != nil {
+		return "", err
+	}
+	return read()
+}
+
+// each takes entries one by one.
+func each(yield func(f field) error) take {
+	return func(fields []field) (refused string, err error) {
+		for _, f := range fields {
+			if err := yield(f); err != nil {
+				return f.name, err
+			}
 		}
-		if cursor = next; cursor == 0 {
-			return nil
-		}
+		return "", nil
 	}
 }
 
-// get reads one string value for each name; a missing one, or one of another type, is empty.
-func get(ctx context.Context, c *connection, names []string, key func(string) string) ([]string, error) {
-	if len(names) == 0 {
+// heads reads the beginnings of string values, up to limit bytes of each; those missing or of another type are empty.
+func heads(ctx context.Context, c *connection, keys []string, limit int) ([]string, error) {
+	if len(keys) == 0 {
 		return nil, nil
 	}
 	pipe := c.reader.Pipeline()
-	cmds := make([]*redis.StringCmd, len(names))
-	for i, name := range names {
-		cmds[i] = pipe.Get(ctx, key(name))
+	cmds := make([]*redis.StringCmd, len(keys))
+	for i, key := range keys {
+		cmds[i] = pipe.GetRange(ctx, key, 0, int64(limit)-1)
 	}
 	_, _ = pipe.Exec(ctx)
-	values := make([]string, len(names))
+	values := make([]string, len(keys))
 	for i, cmd := range cmds {
-		err := classify(cmd.Err(), key(names[i]))
+		err := classify(cmd.Err(), keys[i])
 		if err != nil && !isWrongType(err) {
 			return nil, err
 		}
@@ -296,16 +104,8 @@ func (s *Store) reading(ctx context.Context, profile string) (*connection, error
 	return s.target(profile, job.NoDB).connect(ctx)
 }
 
-// History is a minion's latest jobs.
-func (s *Store) History(context.Context, string, string, int) ([]job.Past, error) { return nil, nil }
+// full tells that the reader wants no more for now.
+func full(err error) bool { return errors.Is(err, job.ErrPageFull) }
 
-// Progress counts a job's returns.
-func (s *Store) Progress(context.Context, string, string, func(string) error) (job.Progress, error) {
-	return job.Progress{}, nil
-}
-
-// EndTime is what SetEndTime was told.
-func (s *Store) EndTime(context.Context, string, string) (string, error) { return "", nil }
-
-// SetEndTime notes when a job has ended.
-func (s *Store) SetEndTime(context.Context, string, string, string) error { return nil }
+// view shows a text as bytes, without a copy: they must not be written to.
+func view(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }

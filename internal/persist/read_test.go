@@ -61,7 +61,9 @@ func TestMissingIsEmpty(t *testing.T) {
 func TestJobsNewestFirst(t *testing.T) {
 	r := newRig(t)
 	older, newer, foreign := jidAt(time.Hour), jidAt(time.Minute), jidAt(30*time.Minute)
-	r.write(load(t, older, `{"fun": "a"}`), load(t, newer, `{"fun": "b"}`), load(t, "custom jid", `{"fun": "c"}`))
+	custom := load(t, "custom jid", `{"fun": "c"}`)
+	custom.Published = time.Now().Add(-45 * time.Minute)
+	r.write(load(t, older, `{"fun": "a"}`), load(t, newer, `{"fun": "b"}`), custom)
 	r.redis.Set(t.Context(), "load:"+foreign, `{"fun": "d"}`, time.Hour) // as Salt's own returner writes it
 	r.redis.ZAdd(t.Context(), "returnd/jobs", redis.Z{Member: "gone", Score: 1})
 	r.redis.HSet(t.Context(), "load:odd", "k", "v")
@@ -70,7 +72,7 @@ func TestJobsNewestFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{newer, foreign, older, "custom jid"}; !slices.Equal(got, want) {
+	if want := []string{newer, foreign, "custom jid", older}; !slices.Equal(got, want) {
 		t.Errorf("jobs = %q, want %q", got, want)
 	}
 }

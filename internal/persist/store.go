@@ -27,6 +27,7 @@ type Store struct {
 	mu      sync.Mutex
 	targets map[targetKey]*target
 	absent  absent
+	flights flights
 
 	// What runs in the background ends with the store.
 	life    context.Context

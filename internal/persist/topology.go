@@ -33,22 +33,29 @@ func probe(ctx context.Context, r Redis) (mode string, err error) {
 	return modeStandalone, nil
 }
 
-// pinned gives what reads several pages of a key by cursor: a cursor means nothing to another server, so that with
-// reads from replicas each page might else come from another one. Call release when done.
-func (r Redis) pinned(ctx context.Context, reader redis.UniversalClient, key string) (c redis.Cmdable, release func(), err error) {
+// pinned gives one server that has the key, for what reads it by cursor: with reads from replicas, each step might else
+// come from another one. Call release when done.
+func (r Redis) pinned(ctx context.Context, reader redis.UniversalClient, key string) (c server, release func(), err error) {
 	release = func() {}
-	if !r.ReadFromReplicas {
-		return reader, release, nil
-	}
 	switch client := reader.(type) {
 	case *redis.ClusterClient:
-		c, err = client.SlaveForKey(ctx, key)
-		return c, release, err
+		find := client.MasterForKey
+		if r.ReadFromReplicas {
+			find = client.SlaveForKey
+		}
+		node, err := find(ctx, key)
+		if err != nil {
+			return nil, release, err
+		}
+		return node, release, nil
 	case *redis.Client:
-		conn := client.Conn()
+		if !r.ReadFromReplicas {
+			return client, release, nil
+		}
+		conn := client.Conn() // each of the client's connections may be to another replica
 		return conn, func() { _ = conn.Close() }, nil
 	}
-	return reader, release, nil
+	return nil, release, fmt.Errorf("no client that keeps to one server: %T", reader)
 }
 
 // uncovered counts the slots without an owner: what hashes there cannot be written.

@@ -2,6 +2,7 @@ package persist
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ type connection struct {
 
 	mu     sync.Mutex
 	guards map[string]*guard // by address
+	orders *commander        // made with the first command of a caller
 }
 
 // eachPrimary calls f for every server that takes writes.
@@ -54,6 +56,11 @@ func (c *connection) close() error {
 	err := c.writer.Close()
 	if readErr := c.reader.Close(); err == nil {
 		err = readErr
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.orders != nil {
+		err = errors.Join(err, c.orders.close())
 	}
 	return err
 }

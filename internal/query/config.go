@@ -18,11 +18,16 @@ type Config struct {
 	Timeout time.Duration `koanf:"timeout"`
 	// MaxRequestBytes bounds a request; more is answered 413. 0 is 8 KiB below the NATS server's max_payload.
 	MaxRequestBytes int `koanf:"max_request_bytes"`
+	// RedisExecute opens Redis to commands of callers.
+	RedisExecute RedisExecute `koanf:"redis_execute"`
 }
 
 // DefaultConfig answers inboxes only.
 func DefaultConfig() Config {
-	return Config{ReplyPrefixes: []string{"_INBOX."}, Concurrent: 64, Timeout: 10 * time.Second}
+	return Config{
+		ReplyPrefixes: []string{"_INBOX."}, Concurrent: 64, Timeout: 10 * time.Second,
+		RedisExecute: RedisExecute{Allow: []string{}, Keys: []string{}},
+	}
 }
 
 // Validate names every fault at once.
@@ -45,7 +50,7 @@ func (c Config) Validate() error {
 	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > maxMaxPayload {
 		faults = append(faults, fmt.Errorf("query.max_request_bytes is %d: use 0 (8 KiB below the server's max_payload) to %d", c.MaxRequestBytes, maxMaxPayload))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, c.RedisExecute.faults()...)...)
 }
 
 // maxMaxPayload is the most that a NATS server can be set to take in one message.

@@ -29,6 +29,9 @@ func endpoints() []endpoint {
 		{describe("save_minions", "add to the minions a job is expected to run on", "jid", "minions", "syndic_id"), (*Service).saveMinions},
 		{describe("prep_jid", "a new jid, reserved for the caller", "nocache", "passed_jid"), (*Service).prepJID},
 		{describe("returner", "keep one return", "ret"), (*Service).returner},
+		{describe("redis_set", "set a key of Redis: true or false", "redis_key", "redis_val", "ex", "px", "nx", "xx"), (*Service).redisSet},
+		{describe("redis_get", "the value of a key of Redis", "redis_key"), (*Service).redisGet},
+		{describe("redis_execute", "the reply of Redis to an allowed command", "redis_cmd", "target"), (*Service).redisExecute},
 	}
 }
 

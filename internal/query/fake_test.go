@@ -28,6 +28,8 @@ type fakeStore struct {
 	reserved map[string]bool
 	taken    int // the next so many reservations find the jid taken
 	yielded  int
+	orders   []order // callers' own commands, and what they are answered
+	answer   any
 }
 
 var fakeNow = time.Date(2026, 11, 20, 8, 1, 2, 123456000, time.UTC)
@@ -97,7 +99,9 @@ func (f *fakeStore) Progress(ctx context.Context, _, _ string, _ func(string) er
 	return job.Progress{}, f.enter(ctx)
 }
 
-func (f *fakeStore) EndTime(ctx context.Context, _, _ string) (string, error) { return "", f.enter(ctx) }
+func (f *fakeStore) EndTime(ctx context.Context, _, _ string) (string, error) {
+	return "", f.enter(ctx)
+}
 
 func (f *fakeStore) SetEndTime(ctx context.Context, _, _, _ string) error { return f.enter(ctx) }
 

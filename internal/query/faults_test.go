@@ -22,6 +22,10 @@ var valid = map[string]string{
 	"save_minions": `{"jid": "j", "minions": ["m"]}`,
 	"prep_jid":     `{}`,
 	"returner":     `{"ret": {"id": "m", "jid": "j", "fun": "f"}}`,
+
+	"redis_set":     `{"redis_key": "k", "redis_val": "v"}`,
+	"redis_get":     `{"redis_key": "k"}`,
+	"redis_execute": `{"redis_cmd": "ping"}`,
 }
 
 // Every endpoint answers every fault of the store, and none shows its inside.
@@ -46,7 +50,9 @@ func TestStoreFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := start(t, &fakeStore{before: tt.before}, func(c *Config) { c.Timeout = 100 * time.Millisecond })
+			r := start(t, &fakeStore{before: tt.before}, func(c *Config) {
+				c.Timeout, c.RedisExecute.Allow = 100*time.Millisecond, []string{"ping"}
+			})
 			if tt.name == "deadline unheard" {
 				t.Cleanup(func() { close(release) })
 			}

@@ -58,4 +58,5 @@ type Store interface {
 	FleetReader
 	Writer
 	Reserver
+	Commander
 }

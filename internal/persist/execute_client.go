@@ -132,11 +132,13 @@ func (c *meteredConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// Read gives nothing beyond the bound: who reads until a buffer is full does not hear an error that comes with its end.
 func (c *meteredConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if c.left -= int64(n); c.left < 0 && err == nil {
-		err = errTooLarge
+	if c.left <= 0 {
+		return 0, errTooLarge
 	}
+	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
 	return n, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strconv"
 
@@ -112,14 +113,27 @@ func (x *commander) planKeyed(ctx context.Context, p *order, c job.Command, key 
 		one.ahead = "readonly"
 	}
 	if c.Target == job.TargetReplicas && x.cluster != nil {
-		one.server, err = x.cluster.SlaveForKey(ctx, key)
-		return hold(classify(err, ""))
+		one.server, err = x.replica(ctx, key)
+		return err
 	}
 	servers, err := x.servers(ctx, c.Target)
 	if err == nil {
 		one.server = servers[rand.IntN(len(servers))] //nolint:gosec // it spreads the load, and keeps no secret
 	}
 	return err
+}
+
+// replica is one that has a key. The library takes the primary where there is none, which a write would go through to.
+func (x *commander) replica(ctx context.Context, key string) (*redis.Client, error) {
+	primary, err := x.primary(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	server, err := x.cluster.SlaveForKey(ctx, key)
+	if err == nil && server == primary {
+		return nil, job.Refuse(job.RefusedMalformed, "there is no replica of the key: leave target out")
+	}
+	return server, hold(classify(err, ""))
 }
 
 // planShared shares a command out over the slots of its keys, if that is known to give the same, and allowed.
@@ -194,18 +208,31 @@ func (x *commander) ownerOf(ctx context.Context, server *redis.Client, args []st
 	if err != nil {
 		return nil, job.Refuse(job.RefusedMalformed, "the slot must be a number from 0 to %d", clusterSlots-1)
 	}
-	ranges, err := server.ClusterSlots(ctx).Result()
+	shards, err := server.ClusterShards(ctx).Result()
 	if err != nil {
-		return nil, faultOf(err, "cluster slots", false)
+		return nil, faultOf(err, "cluster shards", false)
 	}
-	for _, r := range ranges {
-		if r.Start <= slot && slot <= r.End && len(r.Nodes) > 0 {
-			primaries, err := x.servers(ctx, job.TargetPrimaries)
-			if err != nil {
-				return nil, err
+	for _, shard := range shards {
+		if !slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return int(r.Start) <= slot && slot <= int(r.End) }) {
+			continue
+		}
+		for _, node := range shard.Nodes {
+			port := node.Port
+			if x.redis.TLS.Enabled {
+				port = node.TLSPort
 			}
-			return serverNamed(primaries, directed(r.Nodes[0].Addr, server.Options().Addr))
+			if node.Role == "master" {
+				return x.primaryAt(ctx, directed(net.JoinHostPort(node.Endpoint, strconv.FormatInt(port, 10)), server.Options().Addr))
+			}
 		}
 	}
 	return nil, job.Refuse(job.RefusedMalformed, "no server keeps the slot %d: they go from 0 to %d", slot, clusterSlots-1)
+}
+
+func (x *commander) primaryAt(ctx context.Context, addr string) ([]*redis.Client, error) {
+	primaries, err := x.servers(ctx, job.TargetPrimaries)
+	if err != nil {
+		return nil, err
+	}
+	return serverNamed(primaries, addr)
 }

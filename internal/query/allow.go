@@ -18,7 +18,7 @@ type RedisExecute struct {
 }
 
 // never are the commands that no setting allows, and why. A name without a subcommand stands for all of them.
-var never = forbidden(map[string]string{
+var never = forbidden(map[string]string{ //nolint:gosec // names of commands, no credentials
 	"it would change the connection for the next caller": "select auth hello reset quit asking readonly readwrite multi exec discard watch unwatch " +
 		"client|reply client|tracking client|caching client|setname client|setinfo client|no-evict client|no-touch script|debug",
 	"its answers have no end":                              "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor sync psync replconf",

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func TestSplitCommand(t *testing.T) {
 		{`'a''b'`, nil, errGlued},
 	}
 	for _, tt := range tests {
-		if got, err := splitCommand(tt.line); !slices.Equal(got, tt.want) || err != tt.err { //nolint:errorlint // these very values
+		if got, err := splitCommand(tt.line); !slices.Equal(got, tt.want) || !errors.Is(err, tt.err) {
 			t.Errorf("%s gave %q, %v, want %q, %v", tt.line, got, err, tt.want, tt.err)
 		}
 	}

@@ -19,7 +19,7 @@ const limit = 20 * time.Second
 // startWorker starts a worker and waits until it is ready.
 func startWorker(t *testing.T, natsURL string, args ...string) *servers.Process {
 	t.Helper()
-	p := servers.Worker(t, append([]string{"run", "--nats.url", natsURL, "--http.addr", "127.0.0.1:0"}, args...)...)
+	p := servers.Worker(t, append([]string{"run", "--nats.url", natsURL, "--http.addr", "127.0.0.1:0", "--query.redis_execute.allow", "get"}, args...)...)
 	servers.Eventually(t, limit, "the worker is ready", func() bool { return strings.Contains(p.Stderr(), "msg=ready") })
 	return p
 }
@@ -134,6 +134,9 @@ func (c *client) askAll(jid string) {
 		{"get_load", `{"jid": "saved"}`, `"Minions": ["web1", "web2"]`},
 		{"returner", `{"ret": ` + web1 + `, "jid": "saved", "fun": "test.ping", "return": 1}}`, `null`},
 		{"get_jid", `{"jid": "saved"}`, web1},
+		{"redis_set", `{"redis_key": "app:greeting", "redis_val": "hello", "ex": 60}`, `true`},
+		{"redis_get", `{"redis_key": "app:greeting"}`, `"hello"`},
+		{"redis_execute", `{"redis_cmd": "get app:greeting"}`, `"hello"`},
 	} {
 		m, err := c.nc.RequestWithContext(c.Context(), c.subjects.Returner()+"."+q.endpoint, []byte(q.request))
 		if err != nil {

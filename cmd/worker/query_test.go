@@ -50,7 +50,7 @@ func TestQueryCompletion(t *testing.T) {
 		t.Errorf("endpoints offered: %q", endpoints)
 	}
 	fields, _ := completeQuery(nil, []string{"get_jid"}, "")
-	if diff := cmp.Diff([]string{"jid=", "profile="}, fields); diff != "" {
+	if diff := cmp.Diff([]string{"jid=", "limit=", "cursor=", "profile="}, fields); diff != "" {
 		t.Errorf("fields offered (-want +got):\n%s", diff)
 	}
 }

@@ -109,9 +109,6 @@ func reserved(key string) bool {
 	return key == keyMinions || strings.HasPrefix(key, retPrefix) || strings.HasPrefix(key, loadPrefix) || strings.HasPrefix(key, ownPrefix)
 }
 
-// ownPrefix is what all keys of our own begin with.
-const ownPrefix = "returnd/"
-
 // opened tells whether a pattern of the settings fits a key. The patterns are Redis's: a slash is a letter like others.
 func opened(key string, patterns []string) bool {
 	plain := func(text string) string { return strings.ReplaceAll(text, "/", "\x00") }

@@ -24,7 +24,7 @@ type walkOf struct {
 func (x *commander) walks(c job.Command) (walkOf, bool) {
 	switch c.Name() {
 	case "keys":
-		return walkOf{options: []string{"match", c.Args[len(c.Args)-1], "count", strconv.Itoa(scanStep)}}, true
+		return walkOf{options: []string{"match", c.Args[len(c.Args)-1], "count", strconv.Itoa(stepEntries)}}, true
 	case "scan":
 		several := c.Target == job.TargetPrimaries || c.Target == job.TargetReplicas || c.Target == job.TargetAll
 		return walkOf{options: c.Args[min(2, len(c.Args)):], isScan: true}, several || c.Target == "" && x.cluster != nil

@@ -39,7 +39,7 @@ type sweep struct {
 	tell  func(job.SweepReport, string) error
 	pace  *rate.Limiter // nil where nothing slows it down
 
-	at     place
+	at     mark
 	report job.SweepReport
 	now    time.Time // the server's, at the beginning of the step
 
@@ -64,7 +64,7 @@ func (s *Store) Sweep(ctx context.Context, db job.Database, rules job.SweepRules
 }
 
 func (s *Store) newSweep(c *connection, rules job.SweepRules, from string, step func(job.SweepReport, string) error) *sweep {
-	w := &sweep{store: s, conn: c, rules: rules, tell: step, at: placeOf(from), loadOf: loadKey}
+	w := &sweep{store: s, conn: c, rules: rules, tell: step, at: markOf(from), loadOf: loadKey}
 	w.old = w.outlived
 	if rules.Rate > 0 {
 		w.pace = rate.NewLimiter(rate.Limit(rules.Rate), w.stepSize())
@@ -98,7 +98,7 @@ func (w *sweep) run(ctx context.Context) error {
 		if p.name == w.at.Phase {
 			begun = true
 		} else if begun {
-			w.at = place{Phase: p.name}
+			w.at = mark{Phase: p.name}
 		}
 		if !begun || !p.on {
 			continue

@@ -39,7 +39,7 @@ func BenchmarkSweep(b *testing.B) {
 	var heap uint64
 	rounds, steps := 0, 0
 	for b.Loop() {
-		fill(b, look, n)
+		fillKeyspace(b, look, n)
 		control = append(control, pings(b, look, func() { pause(time.Second) })...)
 		busy = append(busy, pings(b, look, func() { ask(b, p, time.Second) })...)
 		beside = append(beside, pings(b, look, func() {
@@ -137,7 +137,7 @@ func pings(b *testing.B, look *redis.Client, during func()) (took []time.Duratio
 }
 
 // fill puts n old returns into an empty server, half of them with a load.
-func fill(b *testing.B, look *redis.Client, n int) {
+func fillKeyspace(b *testing.B, look *redis.Client, n int) {
 	b.Helper()
 	look.FlushAll(b.Context())
 	start := time.Now().Add(-longAgo)

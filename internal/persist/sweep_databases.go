@@ -68,7 +68,7 @@ func (s *Store) recorded(ctx context.Context, profile string) ([]int, error) {
 	}
 	var numbers []int
 	for cursor := uint64(0); ; {
-		found, next, err := c.writer.SScan(ctx, keyDatabases, cursor, "", scanStep).Result()
+		found, next, err := c.writer.SScan(ctx, keyDatabases, cursor, "", stepEntries).Result()
 		if err != nil {
 			return nil, hold(shared(classify(err, keyDatabases)))
 		}

@@ -183,4 +183,3 @@ func (w *sweep) leave(ctx context.Context, ids []string) error {
 	return w.doShared(ctx, keyMinions, redis.NewIntCmd(ctx, back...))
 }
 
-func historyKey(minion string) string { return histPrefix + minion }

@@ -82,8 +82,8 @@ func TestSweepFromTheBeginningAfterARestart(t *testing.T) {
 		place = at
 		return errEnough
 	})
-	if !errors.Is(err, errEnough) || placeOf(place).Cursor == 0 {
-		t.Fatalf("ended at %+v with %v", placeOf(place), err)
+	if !errors.Is(err, errEnough) || markOf(place).Cursor == 0 {
+		t.Fatalf("ended at %+v with %v", markOf(place), err)
 	}
 	p.Kill()
 	p.Restart()
@@ -118,7 +118,7 @@ func TestSweepEndsWhenTheServerRestarts(t *testing.T) {
 
 func TestSweepFromAPlaceNobodyUnderstands(t *testing.T) {
 	r := onSingle(t)
-	for _, from := range []string{"%", "bm9uZQ", place{Phase: "another"}.String(), place{Phase: phaseKeys, Server: "other", Cursor: 7}.String()} {
+	for _, from := range []string{"%", "bm9uZQ", mark{Phase: "another"}.String(), mark{Phase: phaseKeys, Server: "other", Cursor: 7}.String()} {
 		r := r.in(t)
 		r.seed(10)
 		report, err := r.store.Sweep(t.Context(), job.Database{DB: job.NoDB}, everything(), from, goOn)

@@ -24,9 +24,6 @@ type Commander interface {
 	Execute(ctx context.Context, at job.Access, c job.Command) (any, error)
 }
 
-// codeForbidden refuses what the worker's settings do not open.
-const codeForbidden = 403
-
 // access is what the settings open to callers' commands.
 func (s *Service) access(profile string, out *reply) job.Access {
 	return job.Access{Profile: profile, Open: s.cfg.RedisExecute.Keys, Limit: out.limit}

@@ -48,12 +48,18 @@ func TestBadLoadsAreNoEntries(t *testing.T) {
 	}
 }
 
-// Two loads that claim one jid must not make an object with a name twice.
+// Loads that claim a jid of others must not make an object with a name twice: not on one page, not over several.
 func TestJobsWithOneJID(t *testing.T) {
 	t.Parallel()
-	r := start(t, &fakeStore{jobs: []pair{{"b", `{"jid": "a", "fun": "new"}`}, {"a", `{"jid": "a", "fun": "old"}`}}})
+	const rest = `"Arguments": [], "Target": "unknown-target", "Target-type": "list", "User": "root", "StartTime": ""}`
+	r := start(t, &fakeStore{jobs: []pair{
+		{"b", `{"jid": "a", "fun": "claims"}`},
+		{"a", `{"jid": "a", "fun": "own"}`},
+		{"c", `{"jid": "free", "fun": "newest"}`},
+		{"d", `{"jid": "free", "fun": "older"}`},
+	}})
 	got := r.ask(t, "get_jids", "")
-	want := answer{Code: codeOK, Skipped: "1", Body: `{"a": {"Function": "new", "Arguments": [], "Target": "unknown-target", "Target-type": "list", "User": "root", "StartTime": ""}}`}
+	want := answer{Code: codeOK, Skipped: "2", Body: `{"a": {"Function": "own", ` + rest + `, "free": {"Function": "newest", ` + rest + `}`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}

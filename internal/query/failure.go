@@ -15,6 +15,7 @@ import (
 const (
 	codeOK          = 200
 	codeMalformed   = 400 // the request, or what it wants to write, is at fault
+	codeForbidden   = 403 // not allowed by this worker's configuration
 	codeTooLarge    = 413 // the request or the reply does not fit
 	codeInternal    = 500 // nobody's fault but ours
 	codeUnavailable = 503 // try again
@@ -25,6 +26,8 @@ const (
 type failure struct {
 	code     int
 	sentence string
+	// reason is a word for the metrics, where the code alone does not tell.
+	reason string
 }
 
 func (f *failure) Error() string { return f.sentence }
@@ -44,6 +47,32 @@ func fail(code int, format string, args ...any) *failure {
 		sentence = strings.ToValidUTF8(sentence[:maxSentence], "")
 	}
 	return &failure{code: code, sentence: sentence}
+}
+
+// because gives a failure its own word in the metrics.
+func because(reason string, f *failure) *failure {
+	f.reason = reason
+	return f
+}
+
+// word is what the metrics call the failure.
+func (f *failure) word() string {
+	if f.reason != "" {
+		return f.reason
+	}
+	switch f.code {
+	case codeMalformed:
+		return "rejected"
+	case codeForbidden:
+		return "forbidden"
+	case codeTooLarge:
+		return "too_large"
+	case codeUnavailable:
+		return "unavailable"
+	case codeDeadline:
+		return "deadline"
+	}
+	return "internal"
 }
 
 // malformed is what the caller can mend by asking differently.
@@ -73,10 +102,15 @@ func (s *Service) failureOf(ctx context.Context, err error) (*failure, bool) {
 	}
 }
 
-// cutOff explains a context that has ended.
+// cutOff explains a context that has ended: by its cause, which is the failure itself but for the service's end.
 func (s *Service) cutOff(ctx context.Context) *failure {
-	if errors.Is(context.Cause(ctx), errStopping) {
-		return fail(codeUnavailable, "this worker is stopping: try again in a second")
+	cause := context.Cause(ctx)
+	var own *failure
+	switch {
+	case errors.As(cause, &own):
+		return own
+	case errors.Is(cause, errStopping):
+		return because("stopping", fail(codeUnavailable, "this worker is stopping: try again in a second"))
 	}
 	return s.late()
 }

@@ -2,7 +2,10 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +18,8 @@ type pair struct{ name, value string }
 // fakeStore keeps what it is told. before, if set, runs ahead of every operation and fails it with its error.
 type fakeStore struct {
 	before func(ctx context.Context) error
+	// between, if set, runs ahead of every value handed over.
+	between func(ctx context.Context) error
 
 	mu       sync.Mutex
 	touched  int
@@ -23,6 +28,9 @@ type fakeStore struct {
 	loads    map[string]string
 	jobs     []pair
 	minions  []string
+	history  map[string][]job.Past
+	progress map[string]fakeProgress
+	ends     map[string]string
 	written  []job.Entry
 	saved    map[string][]string
 	reserved map[string]bool
@@ -30,6 +38,15 @@ type fakeStore struct {
 	yielded  int
 	orders   []order // callers' own commands, and what they are answered
 	answer   any
+	profile  string   // last asked for
+	span     job.Span // last asked for
+	refused  error    // what a yield answered last
+}
+
+// fakeProgress is how far a job has come, and who is missing.
+type fakeProgress struct {
+	job.Progress
+	missing []string
 }
 
 var fakeNow = time.Date(2026, 11, 20, 8, 1, 2, 123456000, time.UTC)
@@ -44,31 +61,64 @@ func (f *fakeStore) enter(ctx context.Context) error {
 	return f.before(ctx)
 }
 
-func (f *fakeStore) hand(ctx context.Context, pairs []pair, yield func(name string, value []byte) error) (string, error) {
+// hand hands over so many values from the cursor on, which is the number of one.
+func (f *fakeStore) hand(ctx context.Context, profile, cursor string, count int, yield func(i int) error) (string, error) {
 	if err := f.enter(ctx); err != nil {
 		return "", err
 	}
-	for _, p := range pairs {
-		f.yielded++
-		if err := yield(p.name, []byte(p.value)); err != nil {
+	first := 0
+	if cursor != "" {
+		var err error
+		if first, err = strconv.Atoi(strings.TrimPrefix(cursor, "at-")); err != nil || first > count {
+			return "", job.Reject(job.ReasonMalformed, "the cursor is none: begin again without one")
+		}
+	}
+	for i := first; i < count; i++ {
+		err := f.one(ctx, profile, i, yield)
+		if errors.Is(err, job.ErrPageFull) {
+			return "at-" + strconv.Itoa(i), nil
+		}
+		if err != nil {
 			return "", fmt.Errorf("read: %w", err)
 		}
 	}
 	return "", nil
 }
 
-func (f *fakeStore) Returns(ctx context.Context, _, jid, _ string, yield func(string, []byte) error) (string, error) {
-	return f.hand(ctx, f.returns[jid], yield)
+func (f *fakeStore) one(ctx context.Context, profile string, i int, yield func(i int) error) error {
+	if f.between != nil {
+		if err := f.between(ctx); err != nil {
+			return err
+		}
+	}
+	err := yield(i)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.yielded++
+	f.profile, f.refused = profile, err
+	return err
 }
 
-func (f *fakeStore) LastReturns(ctx context.Context, _, fun, _ string, yield func(string, []byte) error) (string, error) {
-	return f.hand(ctx, f.last[fun], yield)
+func (f *fakeStore) pairs(ctx context.Context, profile, cursor string, pairs []pair, yield func(name string, value []byte) error) (string, error) {
+	return f.hand(ctx, profile, cursor, len(pairs), func(i int) error { return yield(pairs[i].name, []byte(pairs[i].value)) })
 }
 
-func (f *fakeStore) Jobs(ctx context.Context, _ string, _ job.Span, _ string, yield func(string, []byte) error) (string, error) {
-	return f.hand(ctx, f.jobs, yield)
+func (f *fakeStore) Returns(ctx context.Context, profile, jid, cursor string, yield func(string, []byte) error) (string, error) {
+	return f.pairs(ctx, profile, cursor, f.returns[jid], yield)
 }
 
+func (f *fakeStore) LastReturns(ctx context.Context, profile, fun, cursor string, yield func(string, []byte) error) (string, error) {
+	return f.pairs(ctx, profile, cursor, f.last[fun], yield)
+}
+
+func (f *fakeStore) Jobs(ctx context.Context, profile string, span job.Span, cursor string, yield func(string, []byte) error) (string, error) {
+	f.mu.Lock()
+	f.span = span
+	f.mu.Unlock()
+	return f.pairs(ctx, profile, cursor, f.jobs, yield)
+}
+
+// Load looks where Jobs does, too.
 func (f *fakeStore) Load(ctx context.Context, _, jid string) ([]byte, error) {
 	if err := f.enter(ctx); err != nil {
 		return nil, err
@@ -76,34 +126,46 @@ func (f *fakeStore) Load(ctx context.Context, _, jid string) ([]byte, error) {
 	if load, ok := f.loads[jid]; ok {
 		return []byte(load), nil
 	}
+	for _, p := range f.jobs {
+		if p.name == jid {
+			return []byte(p.value), nil
+		}
+	}
 	return nil, nil
 }
 
-func (f *fakeStore) Minions(ctx context.Context, _, _ string, yield func(string) error) (string, error) {
-	if err := f.enter(ctx); err != nil {
-		return "", err
+func (f *fakeStore) Minions(ctx context.Context, profile, cursor string, yield func(string) error) (string, error) {
+	return f.hand(ctx, profile, cursor, len(f.minions), func(i int) error { return yield(f.minions[i]) })
+}
+
+func (f *fakeStore) History(ctx context.Context, _, minion string, limit int) ([]job.Past, error) {
+	history := f.history[minion]
+	return history[:min(limit, len(history))], f.enter(ctx)
+}
+
+func (f *fakeStore) Progress(ctx context.Context, profile, jid string, missing func(string) error) (job.Progress, error) {
+	p := f.progress[jid]
+	_, err := f.hand(ctx, profile, "", len(p.missing), func(i int) error { return missing(p.missing[i]) })
+	return p.Progress, err
+}
+
+func (f *fakeStore) EndTime(ctx context.Context, _, jid string) (string, error) {
+	err := f.enter(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ends[jid], err
+}
+
+func (f *fakeStore) SetEndTime(ctx context.Context, _, jid, text string) error {
+	err := f.enter(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ends == nil {
+		f.ends = map[string]string{}
 	}
-	for _, id := range f.minions {
-		if err := yield(id); err != nil {
-			return "", err
-		}
-	}
-	return "", nil
+	f.ends[jid] = text
+	return err
 }
-
-func (f *fakeStore) History(ctx context.Context, _, _ string, _ int) ([]job.Past, error) {
-	return nil, f.enter(ctx)
-}
-
-func (f *fakeStore) Progress(ctx context.Context, _, _ string, _ func(string) error) (job.Progress, error) {
-	return job.Progress{}, f.enter(ctx)
-}
-
-func (f *fakeStore) EndTime(ctx context.Context, _, _ string) (string, error) {
-	return "", f.enter(ctx)
-}
-
-func (f *fakeStore) SetEndTime(ctx context.Context, _, _, _ string) error { return f.enter(ctx) }
 
 func (f *fakeStore) Now(ctx context.Context) (time.Time, error) {
 	return fakeNow, f.enter(ctx)

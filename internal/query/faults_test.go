@@ -13,15 +13,20 @@ import (
 
 // valid is a request to each endpoint that needs the store.
 var valid = map[string]string{
-	"get_jid":      `{"jid": "j"}`,
-	"get_load":     `{"jid": "j"}`,
-	"get_jids":     `{}`,
-	"get_fun":      `{"fun": "test.ping"}`,
-	"get_minions":  `{}`,
-	"save_load":    `{"jid": "j", "load": {"fun": "f"}}`,
-	"save_minions": `{"jid": "j", "minions": ["m"]}`,
-	"prep_jid":     `{}`,
-	"returner":     `{"ret": {"id": "m", "jid": "j", "fun": "f"}}`,
+	"get_jid":         `{"jid": "j"}`,
+	"get_load":        `{"jid": "j"}`,
+	"get_jids":        `{}`,
+	"get_jids_filter": `{"count": 1}`,
+	"get_fun":         `{"fun": "test.ping"}`,
+	"get_minions":     `{}`,
+	"get_history":     `{"minion": "m"}`,
+	"get_progress":    `{"jid": "j"}`,
+	"get_endtime":     `{"jid": "j"}`,
+	"update_endtime":  `{"jid": "j", "time": "now"}`,
+	"save_load":       `{"jid": "j", "load": {"fun": "f"}}`,
+	"save_minions":    `{"jid": "j", "minions": ["m"]}`,
+	"prep_jid":        `{}`,
+	"returner":        `{"ret": {"id": "m", "jid": "j", "fun": "f"}}`,
 
 	"redis_set":     `{"redis_key": "k", "redis_val": "v"}`,
 	"redis_get":     `{"redis_key": "k"}`,
@@ -58,6 +63,9 @@ func TestStoreFaults(t *testing.T) {
 			}
 			for _, e := range Endpoints() {
 				got := r.ask(t, e.Name, valid[e.Name])
+				if got.Retry != retryOf(tt.code) {
+					t.Errorf("%s: Retry-After %q with a %d", e.Name, got.Retry, got.Code)
+				}
 				if got.Code != tt.code || !strings.Contains(got.Sentence, tt.sentence) || strings.Contains(got.Sentence, "canary") {
 					t.Errorf("%s gave %+v, want %d %q", e.Name, got, tt.code, tt.sentence)
 				}
@@ -67,6 +75,14 @@ func TestStoreFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// retryOf is the hint that goes with a code.
+func retryOf(code int) string {
+	if code == codeUnavailable {
+		return "1"
+	}
+	return ""
 }
 
 // Every endpoint refuses what is not its request, and touches nothing.
@@ -120,6 +136,36 @@ func TestWrongTypes(t *testing.T) {
 		{"get_fun", `{"fun": []}`, "fun must name at least one function"},
 		{"get_fun", `{"fun": ["a", 1]}`, "fun must be a list of strings"},
 		{"get_fun", `{"fun": "a:b"}`, "fun: fun holds"},
+		{"get_jid", `{"jid": "j", "limit": 0}`, "limit must be a whole number from 1 to 100000"},
+		{"get_jid", `{"jid": "j", "limit": "5"}`, "limit must be a whole number"},
+		{"get_fun", `{"fun": "f", "limit": 100001}`, "limit must be a whole number"},
+		{"get_minions", `{"limit": 1.5}`, "limit must be a whole number"},
+		{"get_minions", `{"cursor": 1}`, "cursor must be a string"},
+		{"get_minions", `{"cursor": "` + strings.Repeat("c", maxCursor+1) + `"}`, "cursor is no cursor: pass the value of the header Returnd-Cursor"},
+		{"get_jids", `{"since": "yesterday"}`, "since is no time: use Unix seconds, RFC 3339"},
+		{"get_jids", `{"until": [1]}`, "until is no time"},
+		{"get_jids", `{"fun": ["a"]}`, "fun must be a string"},
+		{"get_jids", `{"target": {}}`, "target must be a string"},
+		{"get_jids", `{"target": "` + strings.Repeat("c", maxPattern+1) + `"}`, "target has 1025 bytes: use 1024 at most"},
+		{"get_jids", `{"user": 1}`, "user must be a string"},
+		{"get_jids", `{"metadata": "x"}`, "metadata must be an object"},
+		{"get_jids_filter", `{}`, "count is missing"},
+		{"get_jids_filter", `{"count": 0}`, "count must be a whole number from 1 to 10000"},
+		{"get_jids_filter", `{"count": 10001}`, "count must be a whole number from 1 to 10000"},
+		{"get_jids_filter", `{"count": 1, "filter_find_job": 1}`, "filter_find_job must be true or false"},
+		{"get_history", `{}`, "minion is missing"},
+		{"get_history", `{"minion": 1}`, "minion must be a string"},
+		{"get_history", `{"minion": "a/b"}`, "minion: id holds"},
+		{"get_history", `{"minion": "m", "limit": -1}`, "limit must be a whole number"},
+		{"get_progress", `{}`, "jid is missing"},
+		{"get_endtime", `{"jid": []}`, "jid must be a string"},
+		{"update_endtime", `{"jid": "j"}`, "time is missing"},
+		{"update_endtime", `{"jid": "j", "time": []}`, "time must be a string or a number"},
+		{"update_endtime", `{"jid": "j", "time": NaN}`, "time must be a string or a number"},
+		{"update_endtime", `{"jid": "j", "time": ""}`, "time must have 1 to 64 bytes"},
+		{"update_endtime", `{"jid": "j", "time": "a\nb"}`, "time must have 1 to 64 bytes and no control characters"},
+		{"update_endtime", `{"jid": "j", "time": "` + strings.Repeat("9", 65) + `"}`, "time must have 1 to 64 bytes"},
+		{"update_endtime", `{"jid": "req", "time": 1}`, "jid_req: "},
 		{"save_load", `{"jid": "j"}`, "load is missing"},
 		{"save_load", `{"jid": "j", "load": "x"}`, "load must be an object"},
 		{"save_load", `{"jid": "j", "load": {}, "minions": "a"}`, "minions must be a list of strings"},

@@ -8,38 +8,32 @@ import (
 
 // getJID gives {minion: ret}.
 func (s *Service) getJID(ctx context.Context, in *request, out *reply) error {
-	profile, jid := in.profile(), in.jid("jid")
+	profile, jid, cursor := in.profile(), in.jid("jid"), out.paged(in)
 	if err := in.err(); err != nil {
 		return err
 	}
-	out.open('{')
-	defer out.close('}')
-	_, err := s.store.Returns(ctx, profile, jid, "", out.stored)
-	return err
+	out.begin("{", "}")
+	return out.ended(s.store.Returns(ctx, profile, jid, cursor, out.stored))
 }
 
 // getFun gives {minion: its last ret of that function}.
 func (s *Service) getFun(ctx context.Context, in *request, out *reply) error {
-	profile, fun := in.profile(), in.fun("fun")
+	profile, fun, cursor := in.profile(), in.fun("fun"), out.paged(in)
 	if err := in.err(); err != nil {
 		return err
 	}
-	out.open('{')
-	defer out.close('}')
-	_, err := s.store.LastReturns(ctx, profile, fun, "", out.stored)
-	return err
+	out.begin("{", "}")
+	return out.ended(s.store.LastReturns(ctx, profile, fun, cursor, out.stored))
 }
 
 // getMinions gives a list of ids, in no order.
 func (s *Service) getMinions(ctx context.Context, in *request, out *reply) error {
-	profile := in.profile()
+	profile, cursor := in.profile(), out.paged(in)
 	if err := in.err(); err != nil {
 		return err
 	}
-	out.open('[')
-	defer out.close(']')
-	_, err := s.store.Minions(ctx, profile, "", out.element)
-	return err
+	out.begin("[", "]")
+	return out.ended(s.store.Minions(ctx, profile, cursor, out.element))
 }
 
 // getLoad gives the load, {} where there is none.
@@ -61,24 +55,36 @@ func (s *Service) getLoad(ctx context.Context, in *request, out *reply) error {
 	return out.value(job.Strict(load))
 }
 
-// getJIDs gives {jid: entry}, newest first. Salt keys an entry by the load's own jid; where two loads claim one, the
-// newer stands and the other is counted with the bad ones: a JSON object must not hold a name twice.
-func (s *Service) getJIDs(ctx context.Context, in *request, out *reply) error {
-	profile := in.profile()
+// getHistory gives a minion's latest jobs, greatest jid first: [{"jid": …, "fun": …}]. Without a limit it is all that is
+// kept.
+func (s *Service) getHistory(ctx context.Context, in *request, out *reply) error {
+	profile, minion, limit := in.profile(), in.minion("minion"), in.count("limit", maxLimit)
 	if err := in.err(); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	out.open('{')
-	defer out.close('}')
-	_, err := s.store.Jobs(ctx, profile, job.Span{}, "", func(jid string, load []byte) error {
-		e, ok := parseEntry(jid, load)
-		if !ok || seen[e.jid] {
-			out.skipped++
-			return nil
+	if limit == 0 {
+		limit = maxLimit
+	}
+	history, err := s.store.History(ctx, profile, minion, limit)
+	if err != nil {
+		return err
+	}
+	out.begin("[", "]")
+	for _, past := range history {
+		if err := out.past(past); err != nil {
+			return err
 		}
-		seen[e.jid] = true
-		return out.member(e.jid, e.appendTo(nil))
-	})
-	return err
+	}
+	return nil
+}
+
+// past adds a job of a history. The name of a compound command is the text that Python's repr makes of its list.
+func (r *reply) past(p job.Past) error {
+	if err := r.examine(len(p.JID) + len(p.Fun)); err != nil {
+		return err
+	}
+	r.entry = job.AppendString(append(r.entry[:0], `{"jid": `...), p.JID)
+	r.entry = job.AppendString(append(r.entry, `, "fun": `...), p.Fun)
+	r.entry = append(r.entry, '}')
+	return r.add(p.JID)
 }

@@ -96,11 +96,14 @@ func (in *request) text(name string) string {
 	return text
 }
 
-// flag is an optional boolean.
-func (in *request) flag(name string) bool {
+// flag is an optional boolean, false where it is not given.
+func (in *request) flag(name string) bool { return in.flagOr(name, false) }
+
+// flagOr is an optional boolean.
+func (in *request) flagOr(name string, missing bool) bool {
 	value, ok := in.given(name)
 	if !ok {
-		return false
+		return missing
 	}
 	switch string(value) {
 	case "true":

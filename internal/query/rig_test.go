@@ -47,12 +47,12 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-func startNATS(t *testing.T, maxPayload int32) string {
+func startNATS(t testing.TB, maxPayload int32) string {
 	t.Helper()
 	return servers.EmbeddedNATS(t, func(o *server.Options) { o.JetStream, o.MaxPayload = false, maxPayload }).ClientURL()
 }
 
-func connect(t *testing.T, url string) *nats.Conn {
+func connect(t testing.TB, url string) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(url)
 	if err != nil {
@@ -63,12 +63,12 @@ func connect(t *testing.T, url string) *nats.Conn {
 }
 
 // start runs a service against the store with the default configuration, changed by change.
-func start(t *testing.T, store *fakeStore, change ...func(*Config)) *rig {
+func start(t testing.TB, store *fakeStore, change ...func(*Config)) *rig {
 	t.Helper()
 	return startAt(t, startNATS(t, 1<<20), store, change...)
 }
 
-func startAt(t *testing.T, url string, store *fakeStore, change ...func(*Config)) *rig {
+func startAt(t testing.TB, url string, store Store, change ...func(*Config)) *rig {
 	t.Helper()
 	cfg := DefaultConfig()
 	for _, f := range change {
@@ -86,7 +86,7 @@ func startAt(t *testing.T, url string, store *fakeStore, change ...func(*Config)
 	return r
 }
 
-func (r *rig) run(t *testing.T) {
+func (r *rig) run(t testing.TB) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -113,6 +113,8 @@ type answer struct {
 	Sentence string
 	Body     string
 	Skipped  string
+	Cursor   string
+	Retry    string
 }
 
 // ok is data.
@@ -131,7 +133,10 @@ func (r *rig) ask(t *testing.T, endpoint, request string) answer {
 
 func answerOf(t *testing.T, msg *nats.Msg) answer {
 	t.Helper()
-	got := answer{Code: codeOK, Body: string(msg.Data), Skipped: msg.Header.Get(HeaderSkipped), Sentence: msg.Header.Get(micro.ErrorHeader)}
+	got := answer{
+		Code: codeOK, Body: string(msg.Data), Sentence: msg.Header.Get(micro.ErrorHeader),
+		Skipped: msg.Header.Get(HeaderSkipped), Cursor: msg.Header.Get(HeaderCursor), Retry: msg.Header.Get(HeaderRetryAfter),
+	}
 	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
 		var err error
 		if got.Code, err = strconv.Atoi(code); err != nil {

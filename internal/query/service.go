@@ -26,6 +26,8 @@ type Service struct {
 	jids     job.Generator
 	// slots holds one token a request being worked on. Draining takes them all and keeps them.
 	slots chan struct{}
+	gate  *gate
+	flows *flows
 	// ready is closed once the endpoints are subscribed.
 	ready chan struct{}
 }
@@ -45,7 +47,8 @@ func New(cfg Config, subjects job.Subjects, nc *nats.Conn, store Store, log *slo
 	}
 	return &Service{
 		cfg: cfg, subjects: subjects, nc: nc, store: store, log: log, tallies: tallies,
-		slots: make(chan struct{}, cfg.Concurrent), ready: make(chan struct{}),
+		slots: make(chan struct{}, cfg.Concurrent), gate: newGate(cfg), flows: newFlows(nc, subjects.Returner()),
+		ready: make(chan struct{}),
 	}, nil
 }
 
@@ -54,6 +57,11 @@ func (s *Service) Run(ctx context.Context) error {
 	// Requests outlive ctx: what was accepted is answered.
 	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(nil)
+	deafen, err := s.flows.listen()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = deafen() }() // the last replies are sent; a closed connection has no subscription left
 	svc, err := s.subscribe(work)
 	if err != nil {
 		return err
@@ -122,20 +130,19 @@ func (s *Service) occupy(slots int, limit time.Duration) int {
 	return 0
 }
 
+// pulse is how long a caller that reads parts waits for the next one while the work goes on.
+func (s *Service) pulse() time.Duration { return min(time.Second, s.cfg.Timeout/4) }
+
 // serve works on one request and answers it.
 func (s *Service) serve(work context.Context, e *endpoint, c *call) {
 	defer func() { <-s.slots }()
-	ctx, cancel := context.WithTimeout(work, s.cfg.Timeout)
-	defer cancel()
-	// The caller is answered at the deadline even if the store does not come back then.
-	watch := context.AfterFunc(ctx, func() { c.fail(s.cutOff(ctx)) })
-	defer watch()
-	out, err := s.work(ctx, e, c.msg.Data())
+	defer c.begin(work)()
+	out, err := s.work(c, e)
 	if err == nil {
 		c.succeed(out)
 		return
 	}
-	f, unexpected := s.failureOf(ctx, err)
+	f, unexpected := s.failureOf(c.ctx, err)
 	if unexpected {
 		s.log.Error("query failed", "endpoint", e.Name, "error", err)
 	}
@@ -143,12 +150,13 @@ func (s *Service) serve(work context.Context, e *endpoint, c *call) {
 }
 
 // work runs the endpoint. A panic costs its own request only.
-func (s *Service) work(ctx context.Context, e *endpoint, data []byte) (out *reply, err error) {
+func (s *Service) work(c *call, e *endpoint) (out *reply, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(p)
 		}
 	}()
+	data := c.msg.Data()
 	if limit := s.requestLimit(); len(data) > limit {
 		return nil, fail(codeTooLarge, "the request has %d bytes, more than the %d this worker takes: send less, or raise query.max_request_bytes", len(data), limit)
 	}
@@ -156,8 +164,8 @@ func (s *Service) work(ctx context.Context, e *endpoint, data []byte) (out *repl
 	if err != nil {
 		return nil, err
 	}
-	out = &reply{limit: int(s.nc.MaxPayload()) - headerRoom}
-	return out, e.handle(s, ctx, in, out)
+	out = newReply(c)
+	return out, e.handle(s, c.ctx, in, out)
 }
 
 // margin is what a return needs besides itself to be answered again: the minion's name and headers. It is the same

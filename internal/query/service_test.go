@@ -225,13 +225,13 @@ func TestReplicasShareTheWork(t *testing.T) {
 func TestNewRefusesABadConfig(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{}, job.NewSubjects("salt"), nil, nil, nil, nil)
-	for _, key := range []string{"query.reply_prefixes", "query.concurrent", "query.timeout"} {
+	for _, key := range []string{"query.reply_prefixes", "query.concurrent", "query.timeout", "query.part_timeout", "query.heavy is 0"} {
 		if err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%v does not name %s", err, key)
 		}
 	}
-	if err := (Config{ReplyPrefixes: []string{"a"}, Concurrent: 1, Timeout: time.Second, MaxRequestBytes: -1}).Validate(); err == nil ||
-		!strings.Contains(err.Error(), `holds "a"`) || !strings.Contains(err.Error(), "query.max_request_bytes") {
+	if err := (Config{ReplyPrefixes: []string{"a"}, Concurrent: 1, Timeout: time.Second, MaxRequestBytes: -1, HeavyRateBytes: 1}).Validate(); err == nil ||
+		!strings.Contains(err.Error(), "query.heavy_rate_bytes is 1") || !strings.Contains(err.Error(), `holds "a"`) || !strings.Contains(err.Error(), "query.max_request_bytes") {
 		t.Errorf("faults: %v", err)
 	}
 }

@@ -61,7 +61,12 @@ func (s *Service) handler(work context.Context, e *endpoint) micro.HandlerFunc {
 			tally.ignore() // before anything else: it must have no effect either
 			return
 		}
-		c := &call{service: s, tally: tally, msg: msg, began: time.Now()}
+		accept, fault := acceptOf(msg.Headers())
+		c := &call{service: s, tally: tally, msg: msg, began: time.Now(), accept: accept}
+		if fault != nil {
+			c.fail(fault)
+			return
+		}
 		select {
 		case s.slots <- struct{}{}:
 			go s.serve(work, e, c)

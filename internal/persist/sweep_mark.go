@@ -18,9 +18,9 @@ const (
 	phaseIndex   = "index"   // entries whose load is gone
 )
 
-// place is where a sweep stands. What SCAN answers as a cursor means something to one life of one server only, so it
+// mark is where a sweep stands. What SCAN answers as a cursor means something to one life of one server only, so it
 // counts as long as that server lives; a server that has come in its place is scanned from the beginning.
-type place struct {
+type mark struct {
 	Phase  string   `json:"phase"`
 	Done   []string `json:"done,omitempty"`   // the servers that were scanned to the end
 	Server string   `json:"server,omitempty"` // the server being scanned
@@ -29,7 +29,7 @@ type place struct {
 	Skip   int64    `json:"skip,omitempty"`  // how many entries with that score were seen
 }
 
-func (p place) String() string {
+func (p mark) String() string {
 	text, err := json.Marshal(p)
 	if err != nil {
 		return "" // the beginning; strings and numbers never get here
@@ -37,14 +37,14 @@ func (p place) String() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// placeOf reads a place; what cannot be read is the beginning.
-func placeOf(text string) place {
-	beginning := place{Phase: phaseKeys}
+// markOf reads a mark; what cannot be read is the beginning.
+func markOf(text string) mark {
+	beginning := mark{Phase: phaseKeys}
 	plain, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return beginning
 	}
-	var p place
+	var p mark
 	if json.Unmarshal(plain, &p) != nil || !slices.Contains([]string{phaseKeys, phaseMinions, phaseSeen, phaseIndex}, p.Phase) {
 		return beginning
 	}

@@ -30,6 +30,9 @@ var documented = map[string]struct{ there, thereAnswer, missing, missingAnswer, 
 	"save_minions":   {valid["save_minions"], `null`, ``, ``, `{"jid": "j"}`},
 	"prep_jid":       {``, `"20261120080102123456"`, `{"passed_jid": "mine"}`, `"mine"`, `{"nocache": 1}`},
 	"returner":       {valid["returner"], `null`, ``, ``, `{"ret": {"id": "m"}}`},
+	"redis_set":      {valid["redis_set"], `true`, ``, ``, `{"redis_key": "k", "redis_val": []}`},
+	"redis_get":      {valid["redis_get"], `"PONG"`, ``, ``, `{}`},
+	"redis_execute":  {valid["redis_execute"], `"PONG"`, ``, ``, `{"redis_cmd": []}`},
 }
 
 const customJob = `{"Function": "test.ping", "Arguments": [], "Target": "unknown-target", "Target-type": "list", "User": "root", "StartTime": ""}`
@@ -37,7 +40,7 @@ const customJob = `{"Function": "test.ping", "Arguments": [], "Target": "unknown
 // documentedStore holds what documented asks for. before is as in fakeStore.
 func documentedStore(before func(ctx context.Context) error) *fakeStore {
 	store := golden()
-	store.before = before
+	store.before, store.answer = before, "PONG"
 	store.jobs = []pair{{"custom", `{"jid": "custom", "fun": "test.ping"}`}}
 	store.minions = []string{"web1"}
 	store.history = map[string][]job.Past{"web1": {{JID: "1", Fun: "f"}}}
@@ -49,12 +52,13 @@ func documentedStore(before func(ctx context.Context) error) *fakeStore {
 // Every endpoint has its documented answer to everything that may be the case: as one message and in parts.
 func TestDocumentedAnswers(t *testing.T) {
 	t.Parallel()
+	open := func(c *Config) { c.RedisExecute.Allow = []string{"ping"} }
 	late := func(c *Config) { c.Timeout = 100 * time.Millisecond }
 	fails := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
-	well := start(t, documentedStore(nil))
-	wrongType := start(t, documentedStore(fails(job.Reject(job.ReasonWrongType, "the key holds a list"))))
-	away := start(t, documentedStore(fails(job.ErrUnavailable)))
-	hangs := start(t, documentedStore(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), late)
+	well := start(t, documentedStore(nil), open)
+	wrongType := start(t, documentedStore(fails(job.Reject(job.ReasonWrongType, "the key holds a list"))), open)
+	away := start(t, documentedStore(fails(job.ErrUnavailable)), open)
+	hangs := start(t, documentedStore(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), open, late)
 	for _, e := range Endpoints() {
 		t.Run(e.Name, func(t *testing.T) {
 			is, ok := documented[e.Name]

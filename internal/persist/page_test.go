@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func drawHash(t *rapid.T) map[string]string {
 	n := rapid.SampledFrom([]int{1, 2, 7, 100, 600, 1500}).Draw(t, "about so many entries")
 	hash := map[string]string{}
 	for i := range rapid.IntRange(1, n).Draw(t, "entries") {
-		hash[fmt.Sprintf("m%d", i)] = strings.Repeat("x", size) + fmt.Sprint(i)
+		hash[fmt.Sprintf("m%d", i)] = strings.Repeat("x", size) + strconv.Itoa(i)
 	}
 	return hash
 }

@@ -62,9 +62,12 @@ func (s *scan) run(ctx context.Context, cursor string, take take) (next string, 
 	}
 	s.known = s.resumed.from != ""
 	defer s.anchor.drop()
-	part, err := s.begin(ctx)
-	for ; err == nil; part, err = s.more(ctx, part.next) {
+	for part, err := s.begin(ctx); ; part, err = s.more(ctx, part.next) {
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", keyKind(s.key), classify(err, s.key))
+		}
 		refused, err := take(s.fresh(&part))
+		part.fields = nil // the next step is not to find this one still in memory
 		switch {
 		case full(err):
 			return s.placeOf(&part, refused).encode(s.subject), nil
@@ -74,7 +77,6 @@ func (s *scan) run(ctx context.Context, cursor string, take take) (next string, 
 			return "", nil
 		}
 	}
-	return "", fmt.Errorf("read %s: %w", keyKind(s.key), classify(err, s.key))
 }
 
 // begin does the page's first step.

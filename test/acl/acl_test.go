@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -85,7 +86,10 @@ func TestRedisUserMayDoWhatTheWorkerDoesAndNoMore(t *testing.T) {
 	}
 	t.Cleanup(func() { refusedNothing(t, admin) }) // also where the worker waits in vain for a permission
 	worker := start("86400")
-	c := everything(t, connect(t, nats.ClientURL()), func() { flushScripts(t, admin) })
+	c := everything(t, connect(t, nats.ClientURL()), func() {
+		flushScripts(t, admin)
+		foreignLoad(t, admin)
+	})
 	worker.Terminate()
 	sweepAll(t, admin, p.Addr)
 	start("0")
@@ -113,6 +117,14 @@ func refusedNothing(t *testing.T, admin *redis.Client) {
 func flushScripts(t *testing.T, admin *redis.Client) {
 	t.Helper()
 	if err := admin.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// foreignLoad leaves what only a scan finds, of a job whose start only its TTL tells.
+func foreignLoad(t *testing.T, admin *redis.Client) {
+	t.Helper()
+	if err := admin.Set(t.Context(), "load:of others", `{"jid": "of others", "fun": "test.ping"}`, time.Hour).Err(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -36,8 +36,12 @@ var (
 // package that is not in it fails the test: its place is decided here first.
 // Test files are bound by the first column only: they may also use servers.
 var table = map[string]rule{
-	"cmd/worker": {[]string{"internal/*"}, anything, "wires, starts and stops everything: the one place that knows all parts"},
+	"cmd/worker": {[]string{"internal/*", "client"}, anything, "wires, starts and stops everything: the one place that knows all parts"},
 
+	"client": {
+		[]string{"internal/job"}, natsClient,
+		"what other programs import: whoever takes it takes NATS and the standard library along, and nothing else",
+	},
 	"internal/cfg": {
 		[]string{"internal/consume", "internal/persist", "internal/query", "internal/cleanup", "internal/telemetry", "internal/job"},
 		[]string{"github.com/knadh/koanf", "github.com/spf13/pflag", "github.com/go-viper/mapstructure/v2", "go.yaml.in/yaml/v3", "github.com/invopop/jsonschema"},

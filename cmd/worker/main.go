@@ -49,6 +49,7 @@ func executeRoot(ctx context.Context, root *cobra.Command, args []string, in io.
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
+	addCompletion(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -1,40 +1,50 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 	"github.com/spf13/cobra"
 
-	"returnd/internal/job"
 	"returnd/internal/query"
 )
 
-const queryHelp = `Asks the workers, and shows the answer as a table or as JSON.
+const queryHelp = `Asks the workers, and shows the answer as a table or as data for other programs.
 
-A VALUE is JSON where it reads as an object, a list, true, false or null; anything else is text, digits too.
-NAME=@FILE takes the value from a file, NAME=@- from standard input.
+A VALUE is JSON where it reads as an object, a list, true, false or null; anything else is text, digits too, but for the members
+that are numbers. NAME=@FILE takes the value from a file, NAME=@- from standard input.
+
+Formats (-o): table; json, with values byte for byte as stored unless it goes to a terminal; ndjson, an entry a line as it comes;
+csv, with a quote before a text that a spreadsheet would take for a formula; yaml. json, ndjson, csv and yaml are written while the
+answer streams in. What they wrote before an error is not the whole: look at the exit code.
+
+A list with limit=N says on standard error how to ask for its next page.
+
+Exit codes: 0; 1 where something went wrong, or --fail found a failure; 2 for a wrong command line.
 
 Endpoints:
 `
 
-const queryExample = `  worker query get_jids
+const queryExample = `  worker query get_jids limit=20
   worker query get_jid jid=20261120080000007919
+  worker query get_jid jid=20261120080000007919 --watch --fail
   worker query get_fun 'fun=["test.ping", "cmd.run"]' -o json
   worker query save_load jid=20261120080000007919 load=@load.json`
 
 // The values of --output.
 const (
-	outputAuto  = ""
-	outputJSON  = "json"
-	outputTable = "table"
+	outputAuto   = ""
+	outputTable  = "table"
+	outputJSON   = "json"
+	outputNDJSON = "ndjson"
+	outputCSV    = "csv"
+	outputYAML   = "yaml"
 )
+
+var outputs = []string{outputTable, outputJSON, outputNDJSON, outputCSV, outputYAML}
 
 // queryTimeout is longer than the service's own default limit, so that the service's 504 arrives first.
 const queryTimeout = 15 * time.Second
@@ -43,6 +53,10 @@ const queryTimeout = 15 * time.Second
 type queryOptions struct {
 	output  string
 	timeout time.Duration
+	// limited says that timeout was given: then it bounds the whole, not each message alone.
+	limited        bool
+	watch, fail    bool
+	withoutColours bool
 }
 
 func newQuery() *cobra.Command {
@@ -53,13 +67,18 @@ func newQuery() *cobra.Command {
 		Long:    queryHelp + endpointList(),
 		Example: queryExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.limited = cmd.Flags().Changed("timeout")
 			return runQuery(cmd, o, args)
 		},
 		ValidArgsFunction: completeQuery,
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", outputAuto, "json or table (default: table on a terminal, else json)")
-	f.DurationVar(&o.timeout, "timeout", queryTimeout, "how long to wait for the answer")
+	f.StringVarP(&o.output, "output", "o", outputAuto, strings.Join(outputs, ", ")+" (default: table on a terminal, else json)")
+	f.DurationVar(&o.timeout, "timeout", queryTimeout, "how long it all may take; by default, how long each message may")
+	f.BoolVar(&o.watch, "watch", false, "wait until the job is complete, showing how far it is (get_jid, get_progress)")
+	f.BoolVar(&o.fail, "fail", false, "exit code 1 where a minion failed or is missing (get_jid, get_fun, get_progress)")
+	f.BoolVar(&o.withoutColours, "no-color", false, "no colours, as with NO_COLOR or CI in the environment")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp)) // fails for unknown flags only
 	return cmd
 }
 
@@ -67,113 +86,54 @@ func newQuery() *cobra.Command {
 func endpointList() string {
 	var b strings.Builder
 	for _, e := range query.Endpoints() {
-		fmt.Fprintf(&b, "  %-13s %s (%s)\n", e.Name, e.About, strings.Join(e.Fields, ", "))
+		fmt.Fprintf(&b, "  %-15s %s (%s)\n", e.Name, e.About, strings.Join(e.Fields, ", "))
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// completeQuery offers the endpoints, then their members.
-func completeQuery(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var offers []string
-	for _, e := range query.Endpoints() {
-		switch {
-		case len(args) == 0:
-			offers = append(offers, e.Name+"\t"+e.About)
-		case args[0] == e.Name:
-			for _, field := range e.Fields {
-				offers = append(offers, field+"=")
-			}
-		}
-	}
-	return offers, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-}
+// Which endpoints the flags are for.
+var (
+	watchable = []string{"get_jid", "get_progress"}
+	judged    = []string{"get_jid", "get_fun", "get_progress"}
+)
 
 // check finds the faults of the command line, all of them.
 func (o queryOptions) check(args []string) error {
 	var faults []error
-	if o.output != outputAuto && o.output != outputJSON && o.output != outputTable {
-		faults = append(faults, fmt.Errorf("--output is %q: use json or table", o.output))
+	if o.output != outputAuto && !slices.Contains(outputs, o.output) {
+		faults = append(faults, fmt.Errorf("--output is %q: use one of %s", o.output, strings.Join(outputs, ", ")))
 	}
 	if o.timeout <= 0 {
 		faults = append(faults, fmt.Errorf("--timeout is %v: use a time such as 5s", o.timeout))
 	}
 	if len(args) == 0 {
 		faults = append(faults, errors.New("no endpoint given; there are:\n"+endpointList()))
-	} else if !isEndpoint(args[0]) {
-		faults = append(faults, fmt.Errorf("there is no endpoint %q; there are:\n%s", args[0], endpointList()))
+		return errors.Join(faults...)
+	}
+	if err := checkEndpoint(args[0]); err != nil {
+		return errors.Join(append(faults, err)...)
+	}
+	if o.watch && !slices.Contains(watchable, args[0]) {
+		faults = append(faults, fmt.Errorf("--watch is for %s, not for %s", strings.Join(watchable, " and "), args[0]))
+	}
+	if o.fail && !slices.Contains(judged, args[0]) {
+		faults = append(faults, fmt.Errorf("--fail is for %s, not for %s", strings.Join(judged, " and "), args[0]))
 	}
 	return errors.Join(faults...)
 }
 
-func isEndpoint(name string) bool {
+// checkEndpoint refuses a name that no endpoint has.
+func checkEndpoint(name string) error {
+	known := &cobra.Command{SuggestionsMinimumDistance: 2} // cobra knows which names are alike
 	for _, e := range query.Endpoints() {
 		if e.Name == name {
-			return true
+			return nil
 		}
+		known.AddCommand(&cobra.Command{Use: e.Name, Run: func(*cobra.Command, []string) {}})
 	}
-	return false
-}
-
-func runQuery(cmd *cobra.Command, o queryOptions, args []string) error {
-	if err := o.check(args); err != nil {
-		return usage(err)
+	meant := ""
+	if alike := known.SuggestionsFor(name); len(alike) > 0 {
+		meant = ": did you mean " + alike[0] + "?"
 	}
-	request, err := queryRequest(args[1:], cmd.InOrStdin())
-	if err != nil {
-		return err
-	}
-	c, log, err := loadConfig(cmd)
-	if err != nil {
-		return err
-	}
-	nc, err := connectNATS(c.NATS, log)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
-	defer cancel()
-	subject := job.NewSubjects(c.Subjects.Prefix).Returner() + "." + args[0]
-	msg, err := askService(ctx, nc, subject, request)
-	if err != nil {
-		return err
-	}
-	return showReply(cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], o.output, msg)
-}
-
-// askService sends one request. What goes wrong is told with the remedy: nobody reads a NATS client's own words here.
-func askService(ctx context.Context, nc *nats.Conn, subject string, request []byte) (*nats.Msg, error) {
-	msg, err := nc.RequestWithContext(ctx, subject, request)
-	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("nobody answers %s at %s: start `worker run`, or let nats.url name the server that the workers use",
-			subject, nc.ConnectedUrlRedacted())
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("no answer to %s in time: look at the log of the workers, or raise --timeout", subject)
-	case errors.Is(err, nats.ErrMaxPayload):
-		return nil, fmt.Errorf("the request has %d bytes, more than the NATS server takes: send less, or raise max_payload on the server", len(request))
-	case err != nil:
-		return nil, fmt.Errorf("ask %s: %w", subject, err)
-	}
-	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
-		return nil, fmt.Errorf("%s (%s)", visible(msg.Header.Get(micro.ErrorHeader)), visible(code))
-	}
-	return msg, nil
-}
-
-// showReply writes the reply to out, and to notes what it leaves out.
-func showReply(out, notes io.Writer, endpoint, output string, msg *nats.Msg) error {
-	s := screenOf(out)
-	if output == outputTable || output == outputAuto && s.terminal {
-		if err := s.table(out, endpoint, msg.Data); err != nil {
-			return err
-		}
-	} else if err := s.json(out, msg.Data); err != nil {
-		return err
-	}
-	if n := msg.Header.Get(query.HeaderSkipped); n != "" {
-		_, err := fmt.Fprintf(notes, "left out, since not JSON: %s of the stored values\n", visible(n))
-		return err
-	}
-	return nil
+	return fmt.Errorf("there is no endpoint %q%s; there are:\n%s", name, meant, endpointList())
 }

@@ -40,15 +40,19 @@ func queryRequest(args []string, in io.Reader) ([]byte, error) {
 // queryValue reads one value, from where the text says.
 func queryValue(name, text string, in io.Reader) ([]byte, error) {
 	file, fromFile := strings.CutPrefix(text, "@")
-	if !fromFile {
-		return jsonOrText(name, []byte(text))
+	raw := []byte(text)
+	if fromFile {
+		var err error
+		if raw, err = readValue(file, in); err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		// The line end that an editor leaves behind a name is no part of it.
+		raw = bytes.TrimRight(raw, "\r\n")
 	}
-	raw, err := readValue(file, in)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	if kind, known := valueKinds[name]; known {
+		return kind.read(name, raw)
 	}
-	// The line end that an editor leaves behind a name is no part of it.
-	return jsonOrText(name, bytes.TrimRight(raw, "\r\n"))
+	return jsonOrText(name, raw)
 }
 
 func readValue(file string, in io.Reader) ([]byte, error) {

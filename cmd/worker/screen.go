@@ -20,7 +20,7 @@ type screen struct {
 	width int
 }
 
-// screenOf looks at where the output goes. NO_COLOR and a dumb terminal mean what they mean everywhere.
+// screenOf looks at where the output goes. NO_COLOR and a dumb terminal mean what they mean everywhere; in CI nobody sees colours.
 func screenOf(out io.Writer) screen {
 	file, ok := out.(*os.File)
 	if !ok || !isTerminal(file) {
@@ -30,7 +30,7 @@ func screenOf(out io.Writer) screen {
 	if err != nil {
 		width = 0
 	}
-	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
+	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("CI") != "" || os.Getenv("TERM") == "dumb"
 	return screen{terminal: true, colour: !plain, width: width}
 }
 
@@ -49,7 +49,7 @@ func (s screen) paint(colour, text string) string {
 	return colour + text + plain
 }
 
-// json writes the reply indented for eyes and compact for programs. Order and number literals stay as they are.
+// json writes a document indented for eyes and compact for programs. Order and number literals stay as they are.
 func (s screen) json(out io.Writer, body []byte) error {
 	var text bytes.Buffer
 	var err error
@@ -59,7 +59,7 @@ func (s screen) json(out io.Writer, body []byte) error {
 		err = json.Compact(&text, body)
 	}
 	if err != nil {
-		return fmt.Errorf("the answer is no JSON, so it does not come from a worker: %w", err)
+		return fmt.Errorf("this is no JSON: %w", err)
 	}
 	shown := text.String()
 	if s.terminal {

@@ -8,37 +8,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"returnd/internal/job"
 )
 
-// table writes a reply for eyes: what does not fit a line is cut, which -o json does not.
-func (s screen) table(out io.Writer, endpoint string, body []byte) error {
-	var err error
-	switch {
-	case string(body) == "null":
-		_, err = fmt.Fprintln(out, "done")
-	case string(body) == "{}" || string(body) == "[]":
-		_, err = fmt.Fprintln(out, "nothing found")
-	case job.Validate(body) != nil:
-		err = s.json(out, body) // says so
-	case endpoint == "get_jid", endpoint == "get_fun":
-		err = s.returns(out, body, endpoint == "get_fun")
-	case endpoint == "get_jids":
-		err = s.jobs(out, body)
-	case endpoint == "get_minions":
-		err = s.minions(out, body)
-	case body[0] == '{':
-		err = s.members(out, body)
-	default:
-		_, err = fmt.Fprintln(out, oneLine(body))
-	}
-	return err
-}
-
 // outcome is what a return's row shows.
 type outcome struct {
 	minion, jid, verdict, retcode, value string
+	// took is the time from the job's start to the master's stamp on the return, where both are known.
+	took  time.Duration
+	timed bool
 }
 
 // The verdicts on a return.
@@ -48,31 +28,40 @@ const (
 	verdictUnclear = "unclear" // written by someone else, without what makes a return
 )
 
-// returns shows {minion: ret} by minion, with the job where they may differ.
-func (s screen) returns(out io.Writer, body []byte, withJID bool) error {
-	var rows []outcome
-	err := job.Members(body, func(minion string, ret []byte) error {
-		rows = append(rows, outcomeOf(minion, ret))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(rows, func(a, b outcome) int { return strings.Compare(a.minion, b.minion) })
-	g := grid{header: []string{"MINION", "RESULT", "RETURN"}}
-	if withJID {
-		g.header = []string{"MINION", "JID", "RESULT", "RETURN"}
-	}
+// returnRows shows {minion: ret} by minion, with the job where they may differ.
+type returnRows struct {
+	withJID bool
+	rows    []outcome
+}
+
+func (r *returnRows) add(e entry) error {
+	r.rows = append(r.rows, outcomeOf(e.name, e.value))
+	return nil
+}
+
+func (r *returnRows) write(out io.Writer, s screen) error {
+	slices.SortFunc(r.rows, func(a, b outcome) int { return strings.Compare(a.minion, b.minion) })
+	timed := slices.ContainsFunc(r.rows, func(o outcome) bool { return o.timed })
+	g := grid{header: r.columns("MINION", "JID", "RESULT", "TOOK", "RETURN", timed)}
 	count := map[string]int{}
-	for _, o := range rows {
+	for _, o := range r.rows {
 		count[o.verdict]++
-		row := []string{o.minion, s.result(o), o.value}
-		if withJID {
-			row = slices.Insert(row, 1, o.jid)
-		}
-		g.rows = append(g.rows, row)
+		g.rows = append(g.rows, r.columns(o.minion, o.jid, s.result(o), o.duration(), o.value, timed))
 	}
-	return g.writeWith(out, s, counted(len(rows), "minion")+": "+summary(count))
+	return g.writeWith(out, s, counted(len(r.rows), "minion")+": "+summary(count))
+}
+
+// columns leaves out those that say nothing.
+func (r *returnRows) columns(minion, jid, result, took, value string, timed bool) []string {
+	row := []string{minion}
+	if r.withJID {
+		row = append(row, jid)
+	}
+	row = append(row, result)
+	if timed {
+		row = append(row, took)
+	}
+	return append(row, value)
 }
 
 // result is the cell that an eye looks for.
@@ -87,6 +76,13 @@ func (s screen) result(o outcome) string {
 	}
 }
 
+func (o outcome) duration() string {
+	if !o.timed {
+		return ""
+	}
+	return o.took.Round(time.Millisecond).String()
+}
+
 func summary(count map[string]int) string {
 	text := fmt.Sprintf("%d ok, %d failed", count[verdictOK], count[verdictFailed])
 	if n := count[verdictUnclear]; n > 0 {
@@ -98,6 +94,7 @@ func summary(count map[string]int) string {
 // outcomeOf reads a ret. Failure is judged as everywhere: success false, or a retcode other than 0.
 func outcomeOf(minion string, raw []byte) outcome {
 	o := outcome{minion: visible(minion), verdict: verdictOK}
+	stamp := ""
 	_ = job.Members(raw, func(name string, value []byte) error { // a ret that is no object just shows nothing
 		switch name {
 		case "jid":
@@ -106,6 +103,8 @@ func outcomeOf(minion string, raw []byte) outcome {
 			o.value = oneLine(value)
 		case "retcode":
 			o.retcode = retcode(value)
+		case "_stamp":
+			stamp, _ = job.String(value)
 		}
 		return nil
 	})
@@ -116,7 +115,19 @@ func outcomeOf(minion string, raw []byte) outcome {
 	case ret.Failed:
 		o.verdict = verdictFailed
 	}
+	o.took, o.timed = took(o.jid, stamp)
 	return o
+}
+
+// took is how long a minion needed, by the clock of the master that gave out the jid and stamped the return. Returns that never went
+// through a master have no stamp.
+func took(jid, stamp string) (time.Duration, bool) {
+	began, timed := job.JIDTime(jid)
+	ended, err := time.Parse("2006-01-02T15:04:05", stamp) // Go reads the fraction behind it, too
+	if !timed || err != nil || ended.Before(began) {
+		return 0, false
+	}
+	return ended.Sub(began), true
 }
 
 // retcode is worth showing where it is one number other than 0.
@@ -126,52 +137,6 @@ func retcode(value []byte) string {
 		return ""
 	}
 	return text
-}
-
-// jobs shows {jid: entry} in the reply's order: newest first.
-func (s screen) jobs(out io.Writer, body []byte) error {
-	g := grid{header: []string{"JID", "START", "USER", "TARGET", "FUNCTION", "ARGUMENTS"}}
-	err := job.Members(body, func(jid string, entry []byte) error {
-		cells := map[string]string{}
-		fault := job.Members(entry, func(name string, value []byte) error {
-			cells[name] = oneLine(value)
-			return nil
-		})
-		g.rows = append(g.rows, []string{visible(jid), cells["StartTime"], cells["User"], cells["Target"], cells["Function"], cells["Arguments"]})
-		return fault
-	})
-	if err != nil {
-		return err
-	}
-	return g.writeWith(out, s, counted(len(g.rows), "job"))
-}
-
-func (s screen) minions(out io.Writer, body []byte) error {
-	var ids []string
-	err := job.Elements(body, func(value []byte) error {
-		ids = append(ids, oneLine(value))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	slices.Sort(ids)
-	ids = append(ids, s.paint(faint, counted(len(ids), "minion")))
-	_, err = fmt.Fprintln(out, strings.Join(ids, "\n"))
-	return err
-}
-
-// members shows an object, such as a load, a member a line.
-func (s screen) members(out io.Writer, body []byte) error {
-	g := grid{header: []string{"NAME", "VALUE"}}
-	err := job.Members(body, func(name string, value []byte) error {
-		g.rows = append(g.rows, []string{visible(name), oneLine(value)})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return g.write(out, s)
 }
 
 // longestLine bounds a value before it is measured: a return may have megabytes.

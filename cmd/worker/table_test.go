@@ -46,6 +46,38 @@ NAME  VALUE
 fun   test.ping
 arg   0123456789012345678901…
 `},
+		{"how long it took", "get_jid", `{"a": {"id": "a", "jid": "20261120080000000000", "fun": "f", "return": 1, "_stamp": "2026-11-20T08:00:02.5"}, ` +
+			`"b": {"id": "b", "jid": "20261120080000000000", "fun": "f", "return": 1}}`, screen{}, `
+MINION  RESULT  TOOK  RETURN
+a       ok      2.5s  1
+b       ok            1
+2 minions: 2 ok, 0 failed
+`},
+		{"jobs as a list", "get_jids_filter", `[{"JID": "1", "Function": "f", "Arguments": [], "Target": "*", "Target-type": "glob", "User": "root", "StartTime": ""}]`, screen{}, `
+JID  START  USER  TARGET  FUNCTION  ARGUMENTS
+1           root  *       f         []
+1 job
+`},
+		{"a history", "get_history", `[{"jid": "20261120080102123456", "fun": "f"}, {"jid": "my job", "fun": "g"}]`, screen{}, `
+JID                   START                         FUNCTION
+20261120080102123456  2026, Nov 20 08:01:02.123456  f
+my job                                              g
+2 jobs
+`},
+		{"progress", "get_progress", `{"missing": ["b", "a"], "expected": 4, "returned": 2, "failed": 1, "complete": false}`, screen{colour: true}, `
+~fRETURNED~p  ~fFAILED~p  ~fMISSING~p    ~fCOMPLETE~p
+2 of 4    ~r1~p       2 minions  no
+~fmissing: a, b~p
+`},
+		{"progress of a complete job", "get_progress", `{"missing": [], "expected": 2, "returned": 2, "failed": 0, "complete": true}`, screen{}, `
+RETURNED  FAILED  MISSING    COMPLETE
+2 of 2    0       0 minions  yes
+`},
+		{"progress of nobody knows whom", "get_progress", `{"returned": 2, "failed": 0}`, screen{}, `
+RETURNED  FAILED  MISSING  COMPLETE
+2         0       ?        ?
+nobody has said whom the job is meant for
+`},
 		{"minions", "get_minions", `["b", "a\n"]`, screen{}, "\na\nb\n2 minions\n"},
 		{"nothing", "get_jid", `{}`, screen{}, "\nnothing found\n"},
 		{"no minions", "get_minions", `[]`, screen{}, "\nnothing found\n"},
@@ -53,13 +85,11 @@ arg   0123456789012345678901…
 		{"a jid", "prep_jid", `"20261120080102123456"`, screen{}, "\n20261120080102123456\n"},
 		{"a load that is a list", "get_load", `[1, 2]`, screen{}, "\n[1,2]\n"},
 	}
-	paint := strings.NewReplacer("~f", faint, "~g", green, "~p", plain)
+	paint := strings.NewReplacer("~f", faint, "~g", green, "~r", red, "~p", plain)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := tt.screen.table(&out, tt.endpoint, []byte(tt.body)); err != nil {
-				t.Fatal(err)
-			}
+			showAll(t, newPrinter(&out, tt.screen, outputTable, tt.endpoint), tt.body)
 			if diff := cmp.Diff(paint.Replace(tt.want[1:]), out.String()); diff != "" {
 				t.Errorf("shown (-want +got):\n%s", diff)
 			}
@@ -73,15 +103,5 @@ func TestLongValuesAreCut(t *testing.T) {
 		if got := oneLine([]byte(raw)); len(got) > longestLine+3 || !strings.HasSuffix(got, "…") {
 			t.Errorf("%d bytes shown", len(got))
 		}
-	}
-}
-
-func TestJSONOnATerminal(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	err := screen{terminal: true}.json(&out, []byte(`{"b": 1.50, "a": ["`+"\u0085\u202e"+`"]}`))
-	want := "{\n  \"b\": 1.50,\n  \"a\": [\n    \"\\u0085\\u202e\"\n  ]\n}\n"
-	if diff := cmp.Diff(want, out.String()); err != nil || diff != "" {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

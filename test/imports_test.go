@@ -39,7 +39,8 @@ var table = map[string]rule{
 	"cmd/worker": {[]string{"internal/*", "client"}, anything, "wires, starts and stops everything: the one place that knows all parts"},
 
 	"client": {
-		[]string{"internal/job"}, natsClient,
+		[]string{"internal/job"},
+		natsClient,
 		"what other programs import: whoever takes it takes NATS and the standard library along, and nothing else",
 	},
 	"internal/cfg": {

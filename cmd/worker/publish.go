@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/textproto"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"returnd/internal/job"
+	"returnd/client"
 )
 
 const publishHelp = `Publishes returns and loads to the stream, and waits until the stream has each one.
@@ -62,7 +60,7 @@ func newPublish() *cobra.Command {
 }
 
 // check finds the faults of the flags, all of them.
-func (o *publishOptions) check() (*rate.Limiter, packer, error) {
+func (o *publishOptions) check() (*rate.Limiter, []client.Option, error) {
 	limit, rateErr := parseRate(o.rate)
 	pack, packErr := newPacker(o.compress)
 	var forceErr error
@@ -105,12 +103,13 @@ func runPublish(cmd *cobra.Command, o publishOptions, args []string) error {
 		return err
 	}
 	defer nc.Close()
-	o.subjects = job.NewSubjects(c.Subjects.Prefix)
+	// Without ids: the stream would have to remember one for each of perhaps millions, and repeats are harmless.
+	o.client = client.New(nc, append(pack, client.Prefix(c.Subjects.Prefix), client.WithoutMessageID())...)
 	if o.redating {
 		o.redate = &redater{now: time.Now()}
 	}
-	p := &publishing{router: o.router, pack: pack, limit: limit, tally: newTally(cmd.ErrOrStderr(), size)}
-	err = p.run(cmd.Context(), nc, files, cmd.InOrStdin())
+	p := &publishing{router: o.router, limit: limit, tally: newTally(cmd.ErrOrStderr(), size)}
+	err = p.run(cmd.Context(), files, cmd.InOrStdin())
 	p.tally.finish(cmd.OutOrStdout())
 	return errors.Join(err, p.tally.err())
 }
@@ -126,24 +125,34 @@ func checkStdin(in io.Reader) error {
 // publishing is one run of the command.
 type publishing struct {
 	router router
-	pack   packer
 	limit  *rate.Limiter
 	tally  *tally
 }
 
+// errNoStream comes with its remedy: it is what everybody meets who publishes before a worker ever ran.
+var errNoStream = errors.New("no stream takes this subject: start `worker run`, which creates the stream (stream.manage: create), or create it yourself")
+
 // run reads and publishes until the inputs end, and waits for the acks beside it.
-func (p *publishing) run(ctx context.Context, nc *nats.Conn, files []string, in io.Reader) error {
-	s, err := newSender(nc, p.tally.settled)
+func (p *publishing) run(ctx context.Context, files []string, in io.Reader) error {
+	publisher, err := p.router.client.NewPublisher(p.settled)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.collect(ctx) })
+	group.Go(func() error { return publisher.Run(ctx) })
 	group.Go(func() error {
-		defer s.close()
-		return p.publish(ctx, s, documents(files, interruptible(ctx, in)))
+		defer publisher.Close()
+		return p.publish(ctx, publisher, documents(files, interruptible(ctx, in)))
 	})
-	return group.Wait()
+	if err := group.Wait(); !errors.Is(err, client.ErrNoStream) {
+		return err
+	}
+	return errNoStream
+}
+
+func (p *publishing) settled(d client.Document, err error) {
+	read, _ := d.Note.(document) // put there below
+	p.tally.settled(read, err)
 }
 
 // interruptible reads until ctx ends, even while nothing comes: a read of standard input cannot be called off, so the
@@ -158,10 +167,10 @@ func interruptible(ctx context.Context, in io.Reader) io.Reader {
 	return reader
 }
 
-func (p *publishing) publish(ctx context.Context, s *sender, all func(func(document, error) bool)) error {
+func (p *publishing) publish(ctx context.Context, to *client.Publisher, all func(func(document, error) bool)) error {
 	for d, err := range all {
 		if err == nil {
-			err = p.publishOne(ctx, s, d)
+			err = p.publishOne(ctx, to, d)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -173,21 +182,13 @@ func (p *publishing) publish(ctx context.Context, s *sender, all func(func(docum
 	return nil
 }
 
-func (p *publishing) publishOne(ctx context.Context, s *sender, d document) error {
+func (p *publishing) publishOne(ctx context.Context, to *client.Publisher, d document) error {
 	subject, err := p.router.route(d.body)
 	if err != nil {
 		return err
 	}
-	m := &nats.Msg{Subject: subject}
-	if m.Data, err = p.pack.pack(d.body); err != nil {
-		return err
-	}
-	if p.pack.name != "" {
-		// The canonical form of the header is what the worker looks for.
-		m.Header = nats.Header{textproto.CanonicalMIMEHeaderKey("content-encoding"): {p.pack.name}}
-	}
 	if err := p.limit.Wait(ctx); err != nil {
 		return err
 	}
-	return s.send(ctx, d, m)
+	return to.Send(ctx, client.Document{Subject: subject, Body: d.body, Note: d})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"returnd/client"
 	"returnd/internal/job"
 )
 
@@ -18,7 +19,7 @@ const (
 
 // router finds the subject of a document.
 type router struct {
-	subjects job.Subjects
+	client *client.Client
 	// as is one of the constants above.
 	as string
 	// jid names the job of loads that do not say it themselves.
@@ -52,44 +53,20 @@ func (r *router) find(body []byte) (string, error) {
 	if r.redate != nil {
 		r.redate.apply(seen.jid)
 	}
-	if r.as == asReturn || r.as == asAuto && seen.isReturn() {
-		return r.findReturn(body, seen)
-	}
-	return r.findLoad(body, seen)
+	d, err := r.document(body, seen)
+	return d.Subject, err
 }
 
-// findReturn publishes what the worker may refuse by policy: the dead letters then say so. What has no identity
-// or is malformed has no business on the stream.
-func (r *router) findReturn(body []byte, seen identity) (string, error) {
-	ret, err := job.ParseReturn(body)
-	if err == nil {
-		return r.subjects.Return(ret.JID, ret.Minion), nil
+func (r *router) document(body []byte, seen identity) (client.Document, error) {
+	switch {
+	case r.as == asReturn || r.as == asAuto && seen.isReturn():
+		return r.client.ReturnDocument(body)
+	case seen.jid != nil:
+		return r.client.LoadDocument("", body)
+	case r.jid == "":
+		return client.Document{}, errors.New("a load without jid: say which job it belongs to with --jid")
 	}
-	var rejected *job.Rejection
-	if !errors.As(err, &rejected) || rejected.Reason != job.ReasonJIDReq && rejected.Reason != job.ReasonRetKwargs {
-		return "", err
-	}
-	jid, _ := job.String(seen.jid)
-	minion, _ := job.String(seen.id)
-	if err := errors.Join(job.CheckJID(jid), job.CheckMinion(minion)); err != nil {
-		return "", err
-	}
-	return r.subjects.Return(jid, minion), nil
-}
-
-func (r *router) findLoad(body []byte, seen identity) (string, error) {
-	jid := ""
-	if seen.jid == nil {
-		jid = r.jid
-		if jid == "" {
-			return "", errors.New("a load without jid: say which job it belongs to with --jid")
-		}
-	}
-	load, err := job.ParseLoad(jid, body)
-	if err != nil {
-		return "", err
-	}
-	return r.subjects.Load(load.JID), nil
+	return r.client.LoadDocument(r.jid, body)
 }
 
 // identity is what of a document decides where it goes; the values are raw and part of the body.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"returnd/internal/job"
+	"returnd/client"
 )
 
 func TestRoute(t *testing.T) {
@@ -48,7 +48,7 @@ func TestRoute(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.router.subjects = job.NewSubjects("salt")
+			tt.router.client = client.New(nil)
 			if tt.router.as == "" {
 				tt.router.as = asAuto
 			}
@@ -127,7 +127,7 @@ func TestRedate(t *testing.T) {
 func TestRedateChangesNothingElse(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"return": {"jid": "20261120080000000000"}, "id": "m", "fun": "f", "jid":  "20261120080000000000" }`)
-	r := &router{subjects: job.NewSubjects("salt"), as: asAuto, redate: &redater{now: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	r := &router{client: client.New(nil), as: asAuto, redate: &redater{now: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	subject, err := r.route(body)
 	if err != nil {
 		t.Fatal(err)

@@ -24,25 +24,31 @@ type tail struct {
 
 // sweepHistories takes entries of jobs that are gone off the histories' tails, and gives lists an expiry that have none.
 func (w *sweep) sweepHistories(ctx context.Context, keys []string) error {
-	for len(keys) > 0 {
-		tails, err := w.tails(ctx, keys)
+	for passed := 0; len(keys) > 0; {
+		tails, err := w.tails(ctx, keys, passed)
 		if err != nil {
 			return err
 		}
-		if err := w.mendHistories(ctx, tails); err != nil {
-			return err
+		if passed == 0 {
+			if err := w.mendHistories(ctx, tails); err != nil {
+				return err
+			}
 		}
 		if keys, err = w.cutTails(ctx, tails); err != nil {
 			return err
+		}
+		if w.rules.DryRun { // what stays is passed by
+			passed += tailStep
 		}
 	}
 	return nil
 }
 
-func (w *sweep) tails(ctx context.Context, keys []string) ([]tail, error) {
+// tails reads the ends of lists, before what was passed by already.
+func (w *sweep) tails(ctx context.Context, keys []string, passed int) ([]tail, error) {
 	lists, ttls := make([]redis.Cmder, len(keys)), make([]redis.Cmder, len(keys))
 	for i, key := range keys {
-		lists[i] = redis.NewStringSliceCmd(ctx, "lrange", key, -tailStep, -1)
+		lists[i] = redis.NewStringSliceCmd(ctx, "lrange", key, -tailStep-passed, -1-passed)
 		ttls[i] = redis.NewIntCmd(ctx, "pttl", key)
 	}
 	if err := w.do(ctx, slices.Concat(lists, ttls)...); err != nil {
@@ -92,7 +98,7 @@ func (w *sweep) cutTails(ctx context.Context, tails []tail) (more []string, err 
 	if err != nil {
 		return nil, err
 	}
-	var cmds []redis.Cmder
+	var cut []*tail
 	for i := range tails {
 		t := &tails[i]
 		if at := slices.IndexFunc(t.jids, func(jid string) bool { return has[jid] }); at >= 0 {
@@ -100,21 +106,38 @@ func (w *sweep) cutTails(ctx context.Context, tails []tail) (more []string, err 
 			t.keepFrom(at)
 		}
 		if len(t.entries) > 0 {
-			cmds = append(cmds, w.historyCall(ctx, t))
+			cut = append(cut, t)
 		}
-		if len(t.entries) == tailStep && !w.rules.DryRun {
+		if len(t.entries) == tailStep {
 			more = append(more, t.key)
 		}
 	}
-	if err := w.do(ctx, cmds...); err != nil {
-		return nil, err
-	}
-	for _, cmd := range cmds {
-		for range cmd.(*redis.IntCmd).Val() {
-			w.count(job.SweepHistories, isRemoved, "")
+	return more, w.cut(ctx, cut)
+}
+
+// cut has the entries removed and counts those that were.
+func (w *sweep) cut(ctx context.Context, tails []*tail) error {
+	removed := 0
+	if w.rules.DryRun {
+		for _, t := range tails {
+			removed += len(t.entries)
+		}
+	} else {
+		cmds := make([]redis.Cmder, len(tails))
+		for i, t := range tails {
+			cmds[i] = w.historyCall(ctx, t)
+		}
+		if err := w.do(ctx, cmds...); err != nil {
+			return err
+		}
+		for _, cmd := range cmds {
+			removed += int(cmd.(*redis.IntCmd).Val())
 		}
 	}
-	return more, nil
+	for range removed {
+		w.count(job.SweepHistories, isRemoved, "")
+	}
+	return nil
 }
 
 // cutToOld leaves those of the last entries that may go, if their returns are gone.
@@ -157,7 +180,6 @@ func (w *sweep) historyCall(ctx context.Context, t *tail) redis.Cmder {
 			args = append(args, retKey(jid))
 		}
 	}
-	args = append(args, w.dry())
 	for _, entry := range t.entries {
 		args = append(args, entry)
 	}

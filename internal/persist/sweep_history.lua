@@ -2,18 +2,11 @@
 -- KEYS[1]     returnd/history:<minion>
 -- KEYS[2..]   each entry's ret:<jid>: an entry stays whose job is there; absent in a cluster, where the caller has asked
 --             for it just before
--- ARGV[1]     "1": only tell, change nothing
--- ARGV[2..]   the entries (jid TAB function), the last one first
+-- ARGV        the entries (jid TAB function), the last one first
 -- Result: how many went.
-local gone = 0
-for i = 2, #ARGV do
-  if KEYS[i] and call('EXISTS', KEYS[i]) == 1 then break end
-  if ARGV[1] == '1' then
-    if call('LINDEX', KEYS[1], 1 - i) ~= ARGV[i] then break end
-  else
-    if call('LINDEX', KEYS[1], -1) ~= ARGV[i] then break end
-    call('LTRIM', KEYS[1], 0, -2)
-  end
-  gone = gone + 1
+for i, entry in ipairs(ARGV) do
+  local ret = KEYS[1 + i]
+  if ret and call('EXISTS', ret) == 1 or call('LINDEX', KEYS[1], -1) ~= entry then return i - 1 end
+  call('LTRIM', KEYS[1], 0, -2)
 end
-return gone
+return #ARGV

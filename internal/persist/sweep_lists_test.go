@@ -46,7 +46,13 @@ func TestSweepCutsHistories(t *testing.T) {
 				for _, jid := range tt.returns {
 					r.bulk([][]any{{"hset", "ret:" + jid, "m", "{}"}, {"expire", "ret:" + jid, 600}})
 				}
+				dry := everything()
+				dry.DryRun = true
+				told := r.sweep(dry)
 				report := r.sweep(everything())
+				if diff := cmp.Diff(told.Of[job.SweepHistories], report.Of[job.SweepHistories]); diff != "" {
+					t.Errorf("a dry run tells (-) another thing than a sweep (+):\n%s", diff)
+				}
 				got := r.look.LRange(t.Context(), "returnd/history:m", 0, -1).Val()
 				if diff := cmp.Diff(append([]string{}, entries(tt.want...)...), got); diff != "" {
 					t.Errorf("history (-want +got):\n%s", diff)

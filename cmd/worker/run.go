@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"returnd/internal/cfg"
+	"returnd/internal/cleanup"
 	"returnd/internal/consume"
 	"returnd/internal/job"
 	"returnd/internal/persist"
@@ -87,6 +88,7 @@ type worker struct {
 	store    *persist.Store
 	consumer *consume.Consumer
 	service  *query.Service
+	cleaner  *cleanup.Cleaner
 	health   *telemetry.Server
 	// ready is closed once every part was ready for the first time.
 	ready chan struct{}
@@ -106,7 +108,7 @@ func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 		return nil, err
 	}
 	// The health server binds first: a taken port ends the worker before it did anything.
-	w.health = telemetry.New(c.HTTP.Addr, w.metrics, w.alive, w.checks(), log)
+	w.health = telemetry.New(c.HTTP.Addr, w.metrics, w.alive, w.checks(), log, w.details()...)
 	if err = w.health.Listen(ctx); err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (w *worker) build() (err error) {
 	if err != nil {
 		return fmt.Errorf("set up the query service: %w", err)
 	}
-	return nil
+	return w.addCleaner()
 }
 
 // run lives until ctx ends, or until a part fails.
@@ -147,13 +149,15 @@ func (w *worker) run(ctx context.Context, servers ...stage) error {
 
 // stages is the order in which the worker stops, stated here once; it starts all of them together.
 //
-//  1. consumer: stops pulling, flushes what it holds and settles it, while Redis and NATS are still there;
-//  2. query service: answers what it has begun with, the last writes included; callers lose the worker as late as possible;
-//  3. clients: nobody uses them any more;
-//  4. what the caller adds: embedded servers, which nobody is connected to any more;
-//  5. health server: tells how far the stop has come until the very end.
+//  1. cleaner: gives its lease back, so that another worker goes on with the sweep at once; nothing waits for it;
+//  2. consumer: stops pulling, flushes what it holds and settles it, while Redis and NATS are still there;
+//  3. query service: answers what it has begun with, the last writes included; callers lose the worker as late as possible;
+//  4. clients: nobody uses them any more;
+//  5. what the caller adds: embedded servers, which nobody is connected to any more;
+//  6. health server: tells how far the stop has come until the very end.
 func (w *worker) stages(servers ...stage) []stage {
 	order := []stage{
+		{"cleaner", 400 * time.Millisecond, w.runCleaner},
 		{"consumer", 4500 * time.Millisecond, w.consumer.Run},
 		{"query service", 1500 * time.Millisecond, w.service.Run},
 		{"clients", 500 * time.Millisecond, w.holdClients},

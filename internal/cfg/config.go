@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"returnd/internal/cleanup"
 	"returnd/internal/consume"
 	"returnd/internal/persist"
 	"returnd/internal/query"
@@ -21,6 +22,7 @@ type Config struct {
 	// Persist's keys stand at the top: they have the names of Salt's own options.
 	Persist persist.Config       `koanf:",squash"`
 	Query   query.Config         `koanf:"query"`
+	Cleanup cleanup.Config       `koanf:"cleanup"`
 	HTTP    telemetry.HTTPConfig `koanf:"http"`
 	Log     telemetry.LogConfig  `koanf:"log"`
 }
@@ -40,6 +42,7 @@ func Default() Config {
 		Consume:  consume.DefaultConfig(),
 		Persist:  persist.DefaultConfig(),
 		Query:    query.DefaultConfig(),
+		Cleanup:  cleanup.DefaultConfig(),
 		HTTP:     telemetry.DefaultHTTPConfig(),
 		Log:      telemetry.DefaultLogConfig(),
 	}
@@ -49,7 +52,7 @@ func Default() Config {
 func (c Config) Validate() error {
 	return errors.Join(
 		c.NATS.Validate(), c.Subjects.Validate(), c.Stream.Validate(), c.Consume.Validate(),
-		c.Persist.Validate(), c.Query.Validate(), c.HTTP.Validate(), c.Log.Validate(),
+		c.Persist.Validate(), c.Query.Validate(), c.Cleanup.Validate(), c.HTTP.Validate(), c.Log.Validate(),
 		c.checkReplies(),
 	)
 }

@@ -33,6 +33,7 @@ func endpoints() []endpoint {
 		{describe("save_load", "keep a job's load", "jid", "load", "minions"), (*Service).saveLoad},
 		{describe("save_minions", "add to the minions a job is expected to run on", "jid", "minions", "syndic_id"), (*Service).saveMinions},
 		{describe("prep_jid", "a new jid, reserved for the caller", "nocache", "passed_jid"), (*Service).prepJID},
+		{describe("clean_old_jobs", "remove what is left of old jobs; tells what was removed, what was kept, and why", "dry_run"), (*Service).cleanOldJobs},
 		{describe("returner", "keep one return", "ret"), (*Service).returner},
 		{describe("redis_set", "set a key of Redis: true or false", "redis_key", "redis_val", "ex", "px", "nx", "xx"), (*Service).redisSet},
 		{describe("redis_get", "the value of a key of Redis", "redis_key"), (*Service).redisGet},

@@ -31,6 +31,8 @@ var valid = map[string]string{
 	"redis_set":     `{"redis_key": "k", "redis_val": "v"}`,
 	"redis_get":     `{"redis_key": "k"}`,
 	"redis_execute": `{"redis_cmd": "ping"}`,
+
+	"clean_old_jobs": `{}`,
 }
 
 // Every endpoint answers every fault of the store, and none shows its inside.

@@ -70,6 +70,11 @@ func start(t testing.TB, store *fakeStore, change ...func(*Config)) *rig {
 
 func startAt(t testing.TB, url string, store Store, change ...func(*Config)) *rig {
 	t.Helper()
+	return startWith(t, url, store, store, change...)
+}
+
+func startWith(t *testing.T, url string, store *fakeStore, cleaner Cleaner, change ...func(*Config)) *rig {
+	t.Helper()
 	cfg := DefaultConfig()
 	for _, f := range change {
 		f(&cfg)
@@ -81,6 +86,7 @@ func startAt(t testing.TB, url string, store Store, change ...func(*Config)) *ri
 	if err != nil {
 		t.Fatal(err)
 	}
+	svc.UseCleaner(cleaner)
 	r.Service = svc
 	r.run(t)
 	return r

@@ -21,6 +21,7 @@ type Service struct {
 	subjects job.Subjects
 	nc       *nats.Conn
 	store    Store
+	cleaner  Cleaner // nil: this worker does not clean up
 	log      *slog.Logger
 	tallies  map[string]*tally
 	jids     job.Generator

@@ -74,9 +74,11 @@ func reason(err error) string {
 }
 
 // serveReady answers 503 when any part is not ready, with the reason of each.
-func serveReady(checks []Check) http.HandlerFunc {
+func serveReady(checks []Check, details ...Detail) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		answer := ask(r.Context(), checks)
+		told := make(chan map[string]any, 1)
+		go func() { told <- tell(r.Context(), details) }()
+		answer := page{readiness: ask(r.Context(), checks), Details: <-told}
 		status := http.StatusOK
 		if !answer.Ready {
 			status = http.StatusServiceUnavailable

@@ -27,10 +27,10 @@ type Server struct {
 }
 
 // New makes a server for addr, which is host:port; "" makes one that serves nothing. It does not bind yet.
-func New(addr string, metrics *Metrics, alive func() error, checks []Check, log *slog.Logger) *Server {
+func New(addr string, metrics *Metrics, alive func() error, checks []Check, log *slog.Logger, details ...Detail) *Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", serveAlive(alive))
-	mux.Handle("GET /readyz", serveReady(checks))
+	mux.Handle("GET /readyz", serveReady(checks, details...))
 	mux.Handle("GET /metrics", metrics.Handler())
 	return &Server{addr: addr, handler: mux, log: log}
 }

@@ -13,7 +13,7 @@ import (
 
 // endpoints are what the service is to have by now.
 var endpoints = []string{
-	"get_fun", "get_jid", "get_jids", "get_load", "get_minions", "prep_jid", "returner", "save_load", "save_minions",
+	"clean_old_jobs", "get_fun", "get_jid", "get_jids", "get_load", "get_minions", "prep_jid", "returner", "save_load", "save_minions",
 }
 
 // TestDiscovery: nats.go's own discovery finds every worker and what it does.

@@ -157,7 +157,7 @@ func (w *worker) run(ctx context.Context, servers ...stage) error {
 //  6. health server: tells how far the stop has come until the very end.
 func (w *worker) stages(servers ...stage) []stage {
 	order := []stage{
-		{"cleaner", 400 * time.Millisecond, w.runCleaner},
+		{"cleaner", 400 * time.Millisecond, w.cleaner.Run},
 		{"consumer", 4500 * time.Millisecond, w.consumer.Run},
 		{"query service", 1500 * time.Millisecond, w.service.Run},
 		{"clients", 500 * time.Millisecond, w.holdClients},

@@ -45,11 +45,11 @@ func TestCleanOldJobs(t *testing.T) {
 		{"no boolean", &fakeCleaner{}, `{"dry_run": "yes"}`, answer{Code: codeMalformed, Sentence: "dry_run must be true or false"}},
 		{
 			"another sweeps", &fakeCleaner{fails: fmt.Errorf("clean: %w", &Busy{By: "web7/12"})}, ``,
-			answer{Code: codeUnavailable, Sentence: "web7/12 sweeps right now: ask again later; /readyz and `worker cleanup --status` show how far it has come"},
+			answer{Code: codeUnavailable, Retry: "1", Sentence: "web7/12 sweeps right now: ask again later; /readyz and `worker cleanup --status` show how far it has come"},
 		},
 		{
 			"no Redis", &fakeCleaner{fails: fmt.Errorf("%w: refused", job.ErrUnavailable)}, ``,
-			answer{Code: codeUnavailable, Sentence: "Redis cannot be used right now: try again in a few seconds; the worker's /readyz and log tell why"},
+			answer{Code: codeUnavailable, Retry: "1", Sentence: "Redis cannot be used right now: try again in a few seconds; the worker's /readyz and log tell why"},
 		},
 		{
 			"a surprise", &fakeCleaner{fails: errors.New("surprise")}, ``,
@@ -57,7 +57,7 @@ func TestCleanOldJobs(t *testing.T) {
 		},
 		{
 			"no cleaner", nil, ``,
-			answer{Code: codeUnavailable, Sentence: "this worker does not clean up: ask another one, or run `worker cleanup`"},
+			answer{Code: codeUnavailable, Retry: "1", Sentence: "this worker does not clean up: ask another one, or run `worker cleanup`"},
 		},
 	}
 	for _, test := range tests {

@@ -70,10 +70,11 @@ func start(t testing.TB, store *fakeStore, change ...func(*Config)) *rig {
 
 func startAt(t testing.TB, url string, store Store, change ...func(*Config)) *rig {
 	t.Helper()
-	return startWith(t, url, store, store, change...)
+	cleaner, _ := store.(Cleaner)
+	return startWith(t, url, store, cleaner, change...)
 }
 
-func startWith(t *testing.T, url string, store *fakeStore, cleaner Cleaner, change ...func(*Config)) *rig {
+func startWith(t testing.TB, url string, store Store, cleaner Cleaner, change ...func(*Config)) *rig {
 	t.Helper()
 	cfg := DefaultConfig()
 	for _, f := range change {

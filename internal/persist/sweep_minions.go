@@ -182,4 +182,3 @@ func (w *sweep) leave(ctx context.Context, ids []string) error {
 	}
 	return w.doShared(ctx, keyMinions, redis.NewIntCmd(ctx, back...))
 }
-

@@ -23,9 +23,9 @@ type call struct {
 	// ctx is the request's own and ends with it. Its cause is the failure to answer with.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	// flow is there once a part has been sent; heavy once the gate let the request in. Both belong to the work.
-	flow  *flow
-	heavy bool
+	// flow is there once a part has been sent. It belongs to the work, as the turn at the gate does.
+	flow *flow
+	turn turn
 
 	mu    sync.Mutex // from here on
 	ended bool

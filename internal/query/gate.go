@@ -10,14 +10,14 @@ import (
 const (
 	// heavyBytes is what a request may read before it counts as one that reads much, and how much of it is weighed at once.
 	heavyBytes = 256 << 10
-	// gatePatience is how long a request waits for its turn: some giant jobs are through by then.
-	gatePatience = 2 * time.Second
+	// gatePatience is how long a request waits for its turn, at most: who is refused has been read for in vain, and comes again.
+	gatePatience = 5 * time.Second
 )
 
 // gate keeps the requests that read much from taking the machine: few at once, and only so many bytes a second. Small
 // requests never meet it; those that would fill all slots of the service while they wait are turned away at once.
 type gate struct {
-	line  chan struct{} // those inside and those who wait
+	line  chan struct{} // those inside, those who wait, and those whose callers are slow
 	slots chan struct{} // those inside
 	pace  pace
 }
@@ -29,31 +29,33 @@ func newGate(c Config) *gate {
 	}
 }
 
-// enter waits for a slot. Who got in calls leave.
-func (g *gate) enter(ctx context.Context, patience time.Duration) error {
+// queue takes a place in the line, which a request keeps until it is over; it calls leave then.
+func (g *gate) queue() error {
 	select {
 	case g.line <- struct{}{}:
+		return nil
 	default:
 		return g.full()
 	}
+}
+
+func (g *gate) leave() { <-g.line }
+
+// enter waits for a slot. Who waits longest is next. Who got in calls exit.
+func (g *gate) enter(ctx context.Context, patience time.Duration) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case g.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		<-g.line
 		return g.full()
 	case <-ctx.Done():
-		<-g.line
 		return fmt.Errorf("await a turn: %w", context.Cause(ctx))
 	}
 }
 
-func (g *gate) leave() {
-	<-g.slots
-	<-g.line
-}
+func (g *gate) exit() { <-g.slots }
 
 func (g *gate) full() *failure {
 	return because("busy", fail(codeUnavailable,
@@ -99,13 +101,31 @@ func (p *pace) reserve(bytes float64, now time.Time) time.Duration {
 	return time.Duration(-p.credit / p.rate * float64(time.Second))
 }
 
+// turn is what a request that reads much has of the gate.
+type turn struct{ queued, inside bool }
+
 // weigh is told what a request has read. From the first time on it counts as one that reads much.
 func (c *call) weigh(bytes int) error {
-	if !c.heavy {
-		if err := c.service.gate.enter(c.ctx, min(gatePatience, c.service.cfg.Timeout/2)); err != nil {
+	g := c.service.gate
+	if !c.turn.queued {
+		if err := g.queue(); err != nil {
 			return err
 		}
-		c.heavy = true
+		c.turn.queued = true
 	}
-	return c.service.gate.pace.take(c.ctx, bytes)
+	if !c.turn.inside {
+		if err := g.enter(c.ctx, min(gatePatience, c.service.cfg.Timeout/2)); err != nil {
+			return err
+		}
+		c.turn.inside = true
+	}
+	return g.pace.take(c.ctx, bytes)
+}
+
+// rest lets others read while the caller is slow. The request has to enter again.
+func (c *call) rest() {
+	if c.turn.inside {
+		c.service.gate.exit()
+		c.turn.inside = false
+	}
 }

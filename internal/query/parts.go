@@ -13,6 +13,9 @@ import (
 // brings back, ahead of its own answer, the word that nobody listens.
 const flushEvery = 4
 
+// slowReader is how long a caller may take to confirm before others get its turn: some round trips on any network.
+const slowReader = 50 * time.Millisecond
+
 // errEnded tells the work that its request has had its last message.
 var errEnded = errors.New("the request is over")
 
@@ -42,11 +45,14 @@ func (c *call) room() error {
 		return nil
 	}
 	c.extend(limit + c.service.cfg.Timeout)
-	timer := time.NewTimer(limit)
+	timer, slow := time.NewTimer(limit), time.NewTimer(slowReader)
 	defer timer.Stop()
+	defer slow.Stop()
 	for !c.flow.free() {
 		select {
 		case <-c.flow.woken:
+		case <-slow.C:
+			c.rest()
 		case <-timer.C:
 			return because("slow_reader", fail(codeDeadline,
 				"no part was confirmed for %v: publish each part's %s to its reply subject, or leave out the header %s", limit, HeaderSeq, HeaderWindow))
@@ -103,7 +109,8 @@ func (c *call) leave() {
 		c.service.flows.close(c.flow)
 		c.tally.streams(-1)
 	}
-	if c.heavy {
+	c.rest()
+	if c.turn.queued {
 		c.service.gate.leave()
 	}
 }

@@ -1,12 +1,8 @@
 package persist
 
 import (
-	"context"
 	"errors"
-	"net"
 	"sync"
-	"sync/atomic"
-	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -90,61 +86,4 @@ func (x *commander) close() error {
 		errs = append(errs, client.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// meter bounds what the answers to one writing may bring: a caller may ask for a value of half a gigabyte, which would
-// be read into memory only to be found too large for a message.
-type meter struct{ limit atomic.Int64 }
-
-// leastReply is room for what the library itself asks: the map of a large cluster.
-const leastReply = 1 << 20
-
-var errTooLarge = errors.New("the reply is larger than what can be handed on")
-
-// allow sets the bound by the size of a message: of what fits, no reply is twice as long in Redis's own form.
-func (m *meter) allow(message int) { m.limit.Store(max(2*int64(message), leastReply)) }
-
-type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
-
-// on meters the connections that dial opens. A failed one is told apart: nothing was sent down it.
-func (m *meter) on(dial dialFunc) dialFunc {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		metered := &meteredConn{Conn: conn, meter: m}
-		if raw, ok := conn.(syscall.Conn); ok {
-			return &meteredSocket{metered, raw}, nil
-		}
-		return metered, nil
-	}
-}
-
-type meteredConn struct {
-	net.Conn
-	meter *meter
-	left  int64
-}
-
-func (c *meteredConn) Write(p []byte) (int, error) {
-	c.left = c.meter.limit.Load()
-	return c.Conn.Write(p)
-}
-
-// Read gives nothing beyond the bound: who reads until a buffer is full does not hear an error that comes with its end.
-func (c *meteredConn) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errTooLarge
-	}
-	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])
-	c.left -= int64(n)
-	return n, err
-}
-
-// meteredSocket lets the library see whether a connection that lay idle was closed meanwhile: a command that breaks on
-// one is not repeated.
-type meteredSocket struct {
-	*meteredConn
-	syscall.Conn
 }

@@ -27,8 +27,8 @@ type commandRule struct {
 	slot bool
 }
 
-// commandRules is coredis 5's routing, by commands, but for what is refused anyway (SAVE, MODULE LOAD, …). It leaves DBSIZE to a
-// random primary, whose number of keys means nothing.
+// commandRules is coredis 5's routing, but for what is refused anyway (SAVE, MODULE LOAD, …), and for DBSIZE, which coredis
+// asks of any one primary: the number of a part of the keys means nothing.
 var commandRules = byName(map[string]commandRule{
 	"del unlink exists touch": {merge: mergeSum, step: 1},
 	"mget":                    {merge: mergeConcat, step: 1},

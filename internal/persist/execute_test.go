@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -250,23 +252,28 @@ func TestNothingIsRepeated(t *testing.T) {
 	})
 }
 
-// Commands keep to connections of their own, few of them.
+// However many commands hang, they hold few connections, and none that batches or queries need.
 func TestCommandsHaveTheirOwnConnections(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, func(c *Config) { c.Redis.WritePoolSize, c.Redis.PoolSize = 2, 2 })
 	execute(t, r.store, "ping", "")
 	x := r.store.target("", job.NoDB).conn.Load().commander()
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	pipe := make(chan error, 50)
+	ctx, cancel := context.WithCancel(t.Context())
+	var hanging sync.WaitGroup
 	for range 50 {
-		go func() { pipe <- x.client.Do(ctx, "blpop", "nothing", 0).Err() }()
+		hanging.Go(func() { _ = x.client.Do(ctx, "blpop", "nothing", 0).Err() })
 	}
-	for range 50 {
-		<-pipe
+	t.Cleanup(hanging.Wait)
+	t.Cleanup(cancel)
+	blocked := func() string { return fields(r.proc.Do("info", "clients").Val().(string))["blocked_clients"] }
+	servers.Eventually(t, 10*time.Second, "commands hang", func() bool { return blocked() == strconv.Itoa(commandPool) })
+	jid := jidAt(time.Minute)
+	r.write(ret(jid, "m", "f.x"))
+	if _, err := r.store.Load(t.Context(), "", jid); err != nil {
+		t.Errorf("a query beside hanging commands: %v", err)
 	}
-	if n := len(strings.Split(strings.TrimSpace(r.redis.ClientList(t.Context()).Val()), "\n")); n > 20 {
-		t.Errorf("%d connections", n)
+	if got := blocked(); got != strconv.Itoa(commandPool) {
+		t.Errorf("%s commands hang, want %d", got, commandPool)
 	}
 }
 

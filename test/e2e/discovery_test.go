@@ -14,7 +14,7 @@ import (
 // endpoints are what the service is to have by now.
 var endpoints = []string{
 	"clean_old_jobs", "get_endtime", "get_fun", "get_history", "get_jid", "get_jids", "get_jids_filter", "get_load", "get_minions", "get_progress",
-	"prep_jid", "returner", "save_load", "save_minions", "update_endtime",
+	"prep_jid", "redis_execute", "redis_get", "redis_set", "returner", "save_load", "save_minions", "update_endtime",
 }
 
 // TestDiscovery: nats.go's own discovery finds every worker and what it does.

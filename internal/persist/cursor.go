@@ -22,10 +22,10 @@ const (
 	cursorJobs byte = 'j'
 )
 
-// place is where a reading by HSCAN or SSCAN stands: before an entry within a step. A step's entries are handed over in
+// scanPlace is where a reading by HSCAN or SSCAN stands: before an entry within a step. A step's entries are handed over in
 // the order of their names, so that the first name left tells which of them have been taken. That holds for the part of
 // the hash table that the step has covered, from scan to until, and no further.
-type place struct {
+type scanPlace struct {
 	server uint64 // tells the process whose cursors these are; 0 where the step covered everything, which needs none
 	scan   uint64 // the step's cursor
 	until  uint64 // the cursor behind it; 0 is the end
@@ -34,12 +34,12 @@ type place struct {
 }
 
 // whole tells that the place is within a step that covered everything, or before the first one.
-func (p place) whole() bool { return p.server == 0 }
+func (p scanPlace) whole() bool { return p.server == 0 }
 
 // covers tells that a step from the place's cursor which ends at next has gone no further than the one that the place
 // was made in: all names before from have been handed over then. A scan goes through the table in the order of the
 // reversed bits, whatever the table's size becomes meanwhile (dictScan in Redis, hashtableScan in Valkey).
-func (p place) covers(next uint64) bool {
+func (p scanPlace) covers(next uint64) bool {
 	if p.until == 0 || next == p.until {
 		return true
 	}
@@ -47,7 +47,7 @@ func (p place) covers(next uint64) bool {
 }
 
 // encode makes the cursor. subject tells what is read, so that a cursor of another request is noticed.
-func (p place) encode(subject uint32) string {
+func (p scanPlace) encode(subject uint32) string {
 	b := begin(cursorScan, subject)
 	b = binary.BigEndian.AppendUint64(b, p.server)
 	b = binary.AppendUvarint(b, p.scan)
@@ -57,18 +57,18 @@ func (p place) encode(subject uint32) string {
 }
 
 // parsePlace reads a cursor; an empty one is the beginning.
-func parsePlace(cursor string, subject uint32) (place, error) {
+func parsePlace(cursor string, subject uint32) (scanPlace, error) {
 	if cursor == "" {
-		return place{}, nil
+		return scanPlace{}, nil
 	}
 	r, err := parse(cursor, cursorScan, subject)
 	if err != nil {
-		return place{}, err
+		return scanPlace{}, err
 	}
-	p := place{server: r.fixed(), scan: r.number(), until: r.number(), count: int64(r.number())}
+	p := scanPlace{server: r.fixed(), scan: r.number(), until: r.number(), count: int64(r.number())}
 	p.from = string(r.rest)
 	if r.short || p.count < 1 || p.count > stepEntries || p.whole() && p.scan|p.until != 0 {
-		return place{}, errNoCursor()
+		return scanPlace{}, errNoCursor()
 	}
 	return p, nil
 }

@@ -15,7 +15,7 @@ func (s *Store) History(ctx context.Context, profile, minion string, limit int) 
 	if err != nil {
 		return nil, err
 	}
-	entries, err := c.reader.LRange(ctx, historyKey(minion), 0, s.longestHistory()).Result()
+	entries, err := c.reader.LRange(ctx, histPrefix+minion, 0, s.longestHistory()).Result()
 	if err = classify(err, histPrefix); err != nil {
 		return nil, fmt.Errorf("read a history: %w", err)
 	}

@@ -16,6 +16,18 @@ import (
 // a sweep does the same on its way.
 const indexedFor = 3 * time.Hour
 
+// clocksApart is how far a master's clock may be ahead of the stream's without disturbing the order of its jobs in the list.
+const clocksApart = time.Minute
+
+// listedAt is where a job stands in the index: at its start. A jid that is a little ahead of its publication counts by its
+// own time, so that jobs are listed by their jids, and by the start that is shown of them, where clocks are apart.
+func listedAt(jid string, start time.Time) time.Time {
+	if t, timed := job.JIDTime(jid); timed && t.After(start) && t.Sub(start) <= clocksApart {
+		return t
+	}
+	return start
+}
+
 // indexed sees to it that returnd/jobs has the loads which Salt's own returner has written. It waits as long as ctx lives.
 func (s *Store) indexed(ctx context.Context, c *connection) error {
 	switch n, err := c.reader.Exists(ctx, keyIndexed).Result(); {
@@ -79,7 +91,7 @@ func (s *Store) addJobs(ctx context.Context, c *connection, jids []string, start
 	args := append(make([]any, 0, 3+2*len(jids)), "zadd", keyJobs, "nx")
 	for _, jid := range jids {
 		if start, there := starts[jid]; there {
-			args = append(args, microseconds(start), jid)
+			args = append(args, microseconds(listedAt(jid, start)), jid)
 		}
 	}
 	if len(args) == 3 {

@@ -98,6 +98,27 @@ func TestPagesOfJobs(t *testing.T) {
 	})
 }
 
+// Where the master's clock is ahead of the stream's, its jobs are listed by their jids all the same.
+func TestJobsOfAClockThatIsAhead(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	var want []string
+	for i := range 5 { // the later, the earlier it is published
+		jid := job.FormatJID(now.Add(time.Duration(40-i) * time.Second))
+		e := load(t, jid, `{"fun": "f.x"}`)
+		e.Published = now.Add(time.Duration(i) * time.Millisecond)
+		r.write(e)
+		want = append(want, jid)
+	}
+	far := load(t, job.FormatJID(now.Add(time.Hour)), `{"fun": "f.x"}`) // is no clock a little ahead
+	far.Published = now
+	r.write(far)
+	want = append(want, far.Load.JID)
+	if got := r.jobs(job.Span{}).inOrder(t, always(2), nothing); !slices.Equal(got, want) {
+		t.Errorf("jobs = %q, want %q", got, want)
+	}
+}
+
 // Jobs come and go between the pages, also of the very start at which one ends.
 func TestPagesOfJobsThatChange(t *testing.T) {
 	r := newRig(t)

@@ -87,7 +87,7 @@ func (l *loadWrite) queue(ctx context.Context, pipe *pipes, known string) {
 		l.then(ctx, pipe, redis.NewIntCmd(ctx, "expireat", key, known, "lt"))
 	}
 	if l.body != nil {
-		l.then(ctx, pipe, redis.NewIntCmd(ctx, "zadd", keyJobs, "lt", microseconds(l.start), l.jid))
+		l.then(ctx, pipe, redis.NewIntCmd(ctx, "zadd", keyJobs, "lt", microseconds(listedAt(l.jid, l.start)), l.jid))
 	}
 	l.read(ctx, pipe)
 }

@@ -92,7 +92,7 @@ func drawHash(t *rapid.T) map[string]string {
 	return hash
 }
 
-func fill(t testing.TB, c redis.UniversalClient, key string, hash map[string]string) {
+func fillHash(t testing.TB, c redis.UniversalClient, key string, hash map[string]string) {
 	t.Helper()
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(hash)), 500) {
 		args := make([]any, 0, 2*len(chunk))
@@ -112,7 +112,7 @@ func TestPagesOfAHash(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		jid, want := fmt.Sprintf("job %d", n), drawHash(rt)
-		fill(t, r.redis, "ret:"+jid, want)
+		fillHash(t, r.redis, "ret:"+jid, want)
 		got, handed := r.returnsOf(jid).all(rt, func() int { return rapid.IntRange(1, 300).Draw(rt, "limit") }, nothing)
 		if diff := cmp.Diff(want, got); diff != "" || handed != len(want) {
 			rt.Fatalf("%d handed over; (-want +got):\n%s", handed, diff)
@@ -133,7 +133,7 @@ func TestPagesOfAHashThatChanges(t *testing.T) {
 		n++
 		jid, want := fmt.Sprintf("job %d", n), drawHash(rt)
 		key := "ret:" + jid
-		fill(t, r.redis, key, want)
+		fillHash(t, r.redis, key, want)
 		others, serial := map[string]string{}, 0
 		change := func() {
 			for name := range others {
@@ -144,7 +144,7 @@ func TestPagesOfAHashThatChanges(t *testing.T) {
 				serial++
 				others[fmt.Sprintf("%c other %d", 'a'+serial%26, serial)] = strings.Repeat("y", 1+serial%100)
 			}
-			fill(t, r.redis, key, others)
+			fillHash(t, r.redis, key, others)
 		}
 		limit := max(2, len(want)/5) // a few pages
 		pages := 0
@@ -169,7 +169,7 @@ func TestPagesWithinOneStep(t *testing.T) {
 	for i := range 100 {
 		want[fmt.Sprintf("m%d", i)] = "1"
 	}
-	fill(t, r.redis, "ret:x", want)
+	fillHash(t, r.redis, "ret:x", want)
 	if encoding := r.redis.ObjectEncoding(t.Context(), "ret:x").Val(); encoding != "listpack" {
 		t.Fatalf("encoding = %s, the test is about listpack", encoding)
 	}
@@ -183,7 +183,7 @@ func TestPagesWithinOneStep(t *testing.T) {
 	for i := range 1000 {
 		more[fmt.Sprintf("n%d", i)] = strings.Repeat("x", 100)
 	}
-	fill(t, r.redis, "ret:x", more)
+	fillHash(t, r.redis, "ret:x", more)
 	rest, _, next, err := r.returnsOf("x").page(cursor, 2000)
 	if err != nil || next != "" {
 		t.Fatalf("next = %q, %v", next, err)
@@ -241,8 +241,8 @@ func large(n int) map[string]string {
 
 func TestCursorsThatAreWorthless(t *testing.T) {
 	r := newRig(t)
-	fill(t, r.redis, "ret:x", large(1000))
-	fill(t, r.redis, "ret:y", large(1000))
+	fillHash(t, r.redis, "ret:x", large(1000))
+	fillHash(t, r.redis, "ret:y", large(1000))
 	_, _, cursor, err := r.returnsOf("x").page("", 400)
 	if err != nil || cursor == "" {
 		t.Fatalf("cursor = %q, %v", cursor, err)
@@ -262,7 +262,7 @@ func TestCursorsThatAreWorthless(t *testing.T) {
 	}
 	r.proc.Kill()
 	r.proc.Restart()
-	fill(t, r.redis, "ret:x", large(1000))
+	fillHash(t, r.redis, "ret:x", large(1000))
 	if _, _, _, err := r.returnsOf("x").page(cursor, 10); !isMalformed(err) {
 		t.Errorf("from before a restart: %v, want it refused", err)
 	}
@@ -279,7 +279,7 @@ func TestWhatChangesUnderAReading(t *testing.T) {
 		"a restart": func(r *rig) {
 			r.proc.Kill()
 			r.proc.Restart()
-			fill(r.T, r.redis, "ret:x", large(5000))
+			fillHash(r.T, r.redis, "ret:x", large(5000))
 		},
 		"the key is deleted":     func(r *rig) { r.redis.Unlink(r.Context(), "ret:x") },
 		"the server goes":        func(r *rig) { r.proc.Kill() },
@@ -288,7 +288,7 @@ func TestWhatChangesUnderAReading(t *testing.T) {
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			fill(t, r.redis, "ret:x", large(5000))
+			fillHash(t, r.redis, "ret:x", large(5000))
 			n := 0
 			_, err := r.returnsOf("x")("", func(string, string) error {
 				if n++; n == 1000 {
@@ -308,7 +308,7 @@ func TestPagesInACluster(t *testing.T) {
 	g := servers.Cluster(t, 3, 0)
 	s, look := clusterRig(t, g)
 	const jid = "x"
-	fill(t, look, "ret:"+jid, large(3000))
+	fillHash(t, look, "ret:"+jid, large(3000))
 	read := returnsOf(t, s, jid)
 	got, handed := read.all(t, always(700), nothing)
 	if len(got) != 3000 || handed != 3000 {
@@ -370,7 +370,7 @@ func TestPagesFromReplicas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, look, copies := begin(t)
-			fill(t, look, "ret:x", large(2000))
+			fillHash(t, look, "ret:x", large(2000))
 			servers.Eventually(t, 10*time.Second, "the replicas have it all", func() bool {
 				for _, p := range copies {
 					if p.Do("hlen", "ret:x").Val() != int64(2000) {
@@ -385,5 +385,26 @@ func TestPagesFromReplicas(t *testing.T) {
 				t.Errorf("%d entries in %d", len(got), handed)
 			}
 		})
+	}
+}
+
+// Without the permission to ask who answers, what takes one step is read, and nothing else.
+func TestReadingWithoutInfo(t *testing.T) {
+	p := servers.RedisACL(t, []string{"worker on >secret ~* +@all -info"})
+	s := storeOn(t, p.Process, func(c *Config) { c.Redis.Username, c.Redis.Password = "worker", "secret" })
+	var batch []job.Entry
+	for i := range 1000 {
+		batch = append(batch, ret("large", fmt.Sprintf("m%d", i), "f.x"))
+	}
+	for _, err := range s.Write(t.Context(), append(batch, ret("small", "m1", "f.x"))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, _, _, err := returnsOf(t, s, "small").page("", 10); err != nil || len(names) != 1 {
+		t.Errorf("a small job: %q, %v", names, err)
+	}
+	if _, _, _, err := returnsOf(t, s, "large").page("", 5000); !errors.Is(err, job.ErrUnavailable) || !strings.Contains(err.Error(), "permission") {
+		t.Errorf("a large job: %v, want an error that names the permission", err)
 	}
 }

@@ -29,8 +29,8 @@ type scan struct {
 	process uint64 // the one that is read from, once it is known
 	pace    pace
 	seen    map[string]struct{}
-	resumed place // where this page began
-	known   bool  // the names before resumed.from have been handed over
+	resumed scanPlace // where this page began
+	known   bool      // the names before resumed.from have been handed over
 }
 
 // newScan reads a key; about tells apart what is read by way of the same key.
@@ -208,8 +208,8 @@ func (s *scan) fresh(part *step) []field {
 }
 
 // placeOf is where a page ends that was full at an entry of a step.
-func (s *scan) placeOf(part *step, refused string) place {
-	p := place{scan: part.at, until: part.next, count: part.count, from: refused}
+func (s *scan) placeOf(part *step, refused string) scanPlace {
+	p := scanPlace{scan: part.at, until: part.next, count: part.count, from: refused}
 	if part.at|part.next != 0 {
 		p.server = s.process
 	}

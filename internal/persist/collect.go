@@ -1,5 +1,7 @@
 package persist
 
+import "slices"
+
 // scriptsMissing tells whether a server refused the scripts' digests.
 func (p *plan) scriptsMissing() bool {
 	for i := range p.groups {
@@ -12,7 +14,7 @@ func (p *plan) scriptsMissing() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(p.apart, func(a apart) bool { return missing(a.cmd.Err()) })
 }
 
 // collect gives each entry the first error among the commands it depends on.
@@ -25,6 +27,7 @@ func (p *plan) collect(errs []error) {
 	}
 	p.collectGroups(fail)
 	p.collectRecords(fail)
+	p.collectApart(fail)
 	for _, s := range p.shared {
 		if err := shared(confirmed(s.cmd.Err(), s.key)); err != nil {
 			for position := range p.returns {

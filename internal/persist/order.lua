@@ -1,16 +1,13 @@
--- What the scripts over pointers and histories share; each of them has this in front.
--- ARGV[1]   the stored jids' horizon: a time jid later than this counts as custom (20 digits)
--- ARGV[2], ARGV[3]   length above which a history is cut, index of the last entry kept then
--- ARGV[4]   length from which a history is full
--- Order: a time jid beats a custom one, otherwise bytewise (Lua's own < follows the server's locale).
-local call, pcall, byte, sub, find = redis.call, redis.pcall, string.byte, string.sub, string.find
+-- The order of jids: a time jid beats a custom one, otherwise bytewise. Lua's own < follows the server's locale; every
+-- locale has the digits in their order.
+-- horizon   a time jid later than this counts as custom (20 digits); the script that includes this sets it
+local byte, sub, find = string.byte, string.sub, string.find
 
 local function digits(jid) return #jid == 20 and not find(jid, '%D') end
 
 local function before(a, b)
-  if digits(a) and digits(b) then return a < b end -- every locale has the digits in their order
-  local n = math.min(#a, #b)
-  for i = 1, n do
+  if digits(a) and digits(b) then return a < b end
+  for i = 1, math.min(#a, #b) do
     local x, y = byte(a, i), byte(b, i)
     if x ~= y then return x < y end
   end
@@ -19,17 +16,26 @@ end
 
 local days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
-local function timed(jid)
-  if not find(jid, '^%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d$') and
-     not find(jid, '^%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d_%d+$') then
-    return false
-  end
-  local year, month, day = tonumber(sub(jid, 1, 4)), tonumber(sub(jid, 5, 6)), tonumber(sub(jid, 7, 8))
+-- real tells that 20 digits are a time that is not too far ahead.
+local function real(text)
+  local a, b, c, d, m, o, e, f, g, h, i, j, k, l = byte(text, 1, 14)
+  local year, month, day = a * 1000 + b * 100 + c * 10 + d - 53328, m * 10 + o - 528, e * 10 + f - 528
   local last = days[month]
   if month == 2 and year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0) then last = 29 end
   if year == 0 or not last or day < 1 or day > last then return false end
-  if tonumber(sub(jid, 9, 10)) > 23 or tonumber(sub(jid, 11, 12)) > 59 or tonumber(sub(jid, 13, 14)) > 59 then return false end
-  return not before(ARGV[1], sub(jid, 1, 20))
+  return g * 10 + h - 528 <= 23 and i * 10 + j - 528 <= 59 and k * 10 + l - 528 <= 59 and text <= horizon
+end
+
+local known = {} -- what timed has told of a jid: a batch meets the same ones again and again
+
+local function timed(jid)
+  local told = known[jid]
+  if told == nil then
+    local text = sub(jid, 1, 20)
+    told = digits(text) and (#jid == 20 or find(jid, '^_%d+$', 21) ~= nil) and real(text)
+    known[jid] = told
+  end
+  return told
 end
 
 local function beats(jid, istime, stored)
@@ -37,44 +43,4 @@ local function beats(jid, istime, stored)
   if istime and greater then return true end
   if timed(stored) ~= istime then return istime end
   return greater
-end
-
--- outlived tells that a list's last entry is of a later job.
-local function outlived(key, jid)
-  local tail = call('LINDEX', key, -1)
-  return before(jid, sub(tail, 1, find(tail, '\t', 1, true) - 1))
-end
-
--- push puts an entry at the head of a list. An old one that comes again must not push a later one out of a full list:
--- it is taken back, unless it is fresh. A list expires with its newest job: GT never shortens, and has nothing to
--- compare with in a new list.
-local longest, last, limit = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local function push(key, jid, entry, expiry, fresh)
-  local length = pcall('LPUSH', key, entry)
-  if type(length) ~= 'number' then return length end
-  if length > limit then
-    if not fresh and outlived(key, jid) then return pcall('LPOP', key) end
-    local cut = length > longest and pcall('LTRIM', key, 0, last)
-    if type(cut) == 'table' and cut.err then return cut end
-  end
-  if expiry == '0' then return length > 1 and pcall('PERSIST', key) end
-  if length == 1 then return pcall('EXPIREAT', key, expiry) end
-  local longer = pcall('EXPIREAT', key, expiry, 'GT')
-  if longer ~= 0 then return longer end
-  return pcall('EXPIREAT', key, expiry, 'NX') -- a list from a time when all was kept for ever
-end
-
--- set writes a pointer. MGET and GET show no key of another type: NX leaves such a one alone.
-local function set(key, jid, expiry, existed)
-  local reply
-  if existed then
-    if expiry == '0' then return pcall('SET', key, jid) end
-    return pcall('SET', key, jid, 'EXAT', expiry)
-  end
-  if expiry == '0' then
-    reply = pcall('SET', key, jid, 'NX')
-  else
-    reply = pcall('SET', key, jid, 'EXAT', expiry, 'NX')
-  end
-  return reply or { err = 'WRONGTYPE the pointer key holds another type' }
 end

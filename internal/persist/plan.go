@@ -27,6 +27,7 @@ type plan struct {
 
 	shared  []sharedWrite
 	records []record
+	apart   []apart // on a cluster, instead of records
 
 	withoutPointer, unknownProfiles int
 	text                            slab

@@ -25,7 +25,7 @@ func (p *plan) queueReturns(ctx context.Context) {
 	if p.pipes.conn.cluster == nil {
 		p.queueRecords(ctx)
 	} else {
-		p.queueRecordsApart(ctx)
+		p.queueApart(ctx)
 	}
 }
 
@@ -74,13 +74,20 @@ func (p *plan) queueShared(ctx context.Context, cmd redis.Cmder, key string) {
 	p.pipes.add(ctx, key, cmd)
 }
 
-// limits is what the scripts over histories take: ARGV[1..4] of order.lua.
+// limits is what the record script takes first.
 func (p *plan) limits() []any {
-	limit := p.store.cfg.History.Limit
-	return []any{
-		job.FormatJID(p.now.Add(job.Horizon)),
-		strconv.Itoa(limit + limit/4 + 8), strconv.Itoa(limit + limit/8 + 3), strconv.Itoa(limit),
-	}
+	longest, last, limit := p.historyLimits()
+	return []any{p.horizon(), longest, last, limit}
+}
+
+// horizon is what a time jid in Redis must not lie beyond.
+func (p *plan) horizon() string { return job.FormatJID(p.now.Add(job.Horizon)) }
+
+// historyLimits is the length above which a history is cut, the index of the last entry kept then, and the length from
+// which it is full.
+func (p *plan) historyLimits() (longest, last, limit string) {
+	n := p.store.cfg.History.Limit
+	return strconv.Itoa(n + n/4 + 8), strconv.Itoa(n + n/8 + 3), strconv.Itoa(n)
 }
 
 // queueRecords has pointers and histories brought up to date, group by group.
@@ -103,29 +110,6 @@ func (p *plan) queueRecords(ctx context.Context) {
 	if len(call.members) > 0 {
 		call.send(ctx, limits)
 	}
-}
-
-// queueRecordsApart does the same where each key may be on another server.
-func (p *plan) queueRecordsApart(ctx context.Context) {
-	limits := p.limits()
-	for i := range p.groups {
-		g := &p.groups[i]
-		for k, position := range g.members {
-			r, member := p.returnAt(position), g.members[k:k+1]
-			if r.HasPointer() {
-				p.queueOne(ctx, member, p.store.scripts.pointer, pointerKey(r.Minion, r.Fun), limits, &g.jid, flag(g.rank.Timed()), &g.expiry)
-			}
-			p.queueOne(ctx, member, p.store.scripts.history, histPrefix+r.Minion, limits, &g.jid, &g.entry, &g.expiry)
-		}
-	}
-}
-
-func (p *plan) queueOne(ctx context.Context, member []int32, script *redis.Script, key string, limits []any, more ...any) {
-	args := make([]any, 0, 4+len(limits)+len(more))
-	args = append(append(append(args, "evalsha", script.Hash(), 1, key), limits...), more...)
-	cmd := redis.NewCmd(ctx, args...)
-	p.pipes.add(ctx, key, cmd)
-	p.records = append(p.records, record{member, cmd})
 }
 
 // call gathers the arguments of one record script: KEYS and the groups' part of ARGV.

@@ -1,6 +1,8 @@
 -- Moves pointers `<minion>:<fun>` to greater jids, never back, and puts jobs at the head of histories, none twice.
 -- KEYS[2i-1], KEYS[2i]   a return's pointer key and its minion's history list; both the same where it has no pointer
--- ARGV[1..4]   see order.lua
+-- ARGV[1]   horizon, see order.lua
+-- ARGV[2], ARGV[3]   length above which a history is cut, index of the last entry kept then
+-- ARGV[4]   length from which a history is full
 -- ARGV[5..]   for each group of returns of one job and function, in the order of the keys: number of returns, jid,
 --             "1" if it counts as a time jid else "0", expiry in Unix seconds ("0": none), entry (jid TAB function),
 --             "1" if the job is late else "0"
@@ -8,6 +10,49 @@
 -- A time jid greater than the pointer's cannot be in the history, nor one without a pointer: whatever put it there has
 -- moved the pointer too, in one script, and the pointer lives as long as its job. For all others, and for late jobs, the
 -- list is looked at: 6 µs.
+local call, pcall, horizon = redis.call, redis.pcall, ARGV[1]
+--include order.lua
+
+-- outlived tells that a list's last entry is of a later job.
+local function outlived(key, jid)
+  local tail = call('LINDEX', key, -1)
+  return before(jid, sub(tail, 1, find(tail, '\t', 1, true) - 1))
+end
+
+-- push puts an entry at the head of a list. An old one that comes again must not push a later one out of a full list:
+-- it is taken back, unless it is fresh. A list expires with its newest job: GT never shortens, and has nothing to
+-- compare with in a new list.
+local longest, last, limit = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local function push(key, jid, entry, expiry, fresh)
+  local length = pcall('LPUSH', key, entry)
+  if type(length) ~= 'number' then return length end
+  if length > limit then
+    if not fresh and outlived(key, jid) then return pcall('LPOP', key) end
+    local cut = length > longest and pcall('LTRIM', key, 0, last)
+    if type(cut) == 'table' and cut.err then return cut end
+  end
+  if expiry == '0' then return length > 1 and pcall('PERSIST', key) end
+  if length == 1 then return pcall('EXPIREAT', key, expiry) end
+  local longer = pcall('EXPIREAT', key, expiry, 'GT')
+  if longer ~= 0 then return longer end
+  return pcall('EXPIREAT', key, expiry, 'NX') -- a list from a time when all was kept for ever
+end
+
+-- set writes a pointer. MGET shows no key of another type: NX leaves such a one alone.
+local function set(key, jid, expiry, existed)
+  local reply
+  if existed then
+    if expiry == '0' then return pcall('SET', key, jid) end
+    return pcall('SET', key, jid, 'EXAT', expiry)
+  end
+  if expiry == '0' then
+    reply = pcall('SET', key, jid, 'NX')
+  else
+    reply = pcall('SET', key, jid, 'EXAT', expiry, 'NX')
+  end
+  return reply or { err = 'WRONGTYPE the pointer key holds another type' }
+end
+
 local failed = {}
 
 local function note(i, reply)

@@ -36,12 +36,18 @@ type scripts struct {
 func newScripts() scripts {
 	return scripts{
 		expire:   redis.NewScript(expireSource),
-		record:   redis.NewScript(orderSource + recordSource),
-		pointer:  redis.NewScript(orderSource + pointerSource),
-		history:  redis.NewScript(orderSource + historySource),
+		record:   including(recordSource),
+		pointer:  including(pointerSource),
+		history:  including(historySource),
 		repeated: redis.NewScript(repeatedSource),
 		load:     redis.NewScript(loadSource),
 	}
+}
+
+// including puts order.lua where a script asks for it: behind its usual cases, since every call that gets there makes
+// the functions anew.
+func including(source string) *redis.Script {
+	return redis.NewScript(strings.Replace(source, "--include order.lua\n", orderSource, 1))
 }
 
 // install loads every script on every server that takes writes.

@@ -40,7 +40,6 @@ func (p *plan) queuePointers(ctx context.Context) {
 }
 
 func (p *plan) queueHistories(ctx context.Context) {
-	groups := p.groupOf()
 	longest, last, limit := p.historyLimits()
 	for _, members := range p.byMinion() {
 		key := p.text.join(histPrefix, p.returnAt(members[0]).Minion)
@@ -50,8 +49,9 @@ func (p *plan) queueHistories(ctx context.Context) {
 			args := make([]any, 0, 7+2*len(some))
 			args = append(args, "evalsha", p.store.scripts.history.Hash(), 1, key, limit, longest, last)
 			for _, position := range some {
-				g := &p.groups[groups[position]]
-				args = append(args, &g.entry, &g.expiry)
+				g := &p.groups[p.groupAt[position]]
+				r := p.returnAt(position)
+				args = append(args, p.text.join(r.JID, "\t", r.Fun), &g.expiry)
 			}
 			p.addApart(ctx, some, key, args...)
 		}
@@ -64,30 +64,17 @@ func (p *plan) addApart(ctx context.Context, members []int32, key string, args .
 	p.apart = append(p.apart, apart{members, key, cmd})
 }
 
-// groupOf is the group of each return.
-func (p *plan) groupOf() []int32 {
-	of := make([]int32, len(p.returns))
-	for i := range p.groups {
-		for _, position := range p.groups[i].members {
-			of[position] = int32(i)
-		}
-	}
-	return of
-}
-
 // byMinion gathers the returns of each minion, in the order of arrival.
 func (p *plan) byMinion() [][]int32 {
-	of := make([]int32, len(p.returns))
 	counts := make([]int32, len(p.minions))
-	for position := range p.returns {
-		of[position] = p.minionOf[p.returnAt(int32(position)).Minion]
-		counts[of[position]]++
+	for _, m := range p.minionAt {
+		counts[m]++
 	}
 	all, members := make([]int32, len(p.returns)), make([][]int32, len(p.minions))
 	for m, n := range counts {
 		members[m], all = all[:0:n], all[n:]
 	}
-	for position, m := range of {
+	for position, m := range p.minionAt {
 		members[m] = append(members[m], int32(position))
 	}
 	return members

@@ -20,9 +20,10 @@ type pipes struct {
 
 // nodePipe is a pipeline that goes down one connection.
 type nodePipe struct {
-	server *redis.Client
-	cmds   []redis.Cmder
-	wait   *redis.IntCmd
+	server       *redis.Client
+	cmds         []redis.Cmder
+	transactions []*transaction
+	wait         *redis.IntCmd
 }
 
 func (s *Store) pipes(c *connection) *pipes { return &pipes{store: s, conn: c} }
@@ -80,6 +81,9 @@ func (p *pipes) send(ctx context.Context, n *nodePipe) {
 		_ = pipe.Process(ctx, n.wait)
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
+	for _, t := range n.transactions {
+		t.settle()
+	}
 	if err := n.cmds[0].Err(); err != nil && !isReply(err) && ctx.Err() == nil && g.trip(err) {
 		p.store.background(func(ctx context.Context) { g.ask(ctx, n.server) })
 	}
@@ -106,6 +110,9 @@ func (n *nodePipe) fail(err error) {
 		if cmd.Err() == nil || errors.Is(cmd.Err(), redis.Nil) {
 			cmd.SetErr(err)
 		}
+	}
+	for _, t := range n.transactions {
+		t.fail(err)
 	}
 }
 

@@ -10,26 +10,29 @@ import (
 	"returnd/internal/job"
 )
 
-// returnsPerScript is how many returns the record script handles in one call: 256 hold Redis for a millisecond or two,
-// and one call's overhead is shared by all of them.
-const returnsPerScript = 256
-
 // queueReturns puts the returns' commands into the pipeline: what is read back first comes first, so that whoever
 // sees a pointer finds the return.
 func (p *plan) queueReturns(ctx context.Context) {
 	if len(p.returns) == 0 {
 		return
 	}
-	p.queueGroups(ctx)
-	p.queueMinions(ctx)
+	p.makeGroups(ctx)
 	if p.pipes.conn.cluster == nil {
-		p.queueRecords(ctx)
-	} else {
-		p.queueApart(ctx)
+		p.queueTogether(ctx)
+		p.queueMinions(ctx)
+		return
 	}
+	for i := range p.groups {
+		for _, cmd := range p.groups[i].commands() {
+			p.pipes.add(ctx, p.groups[i].key, cmd)
+		}
+	}
+	p.queueMinions(ctx)
+	p.queueApart(ctx)
 }
 
-func (p *plan) queueGroups(ctx context.Context) {
+// makeGroups makes the commands of each group.
+func (p *plan) makeGroups(ctx context.Context) {
 	bodies := make([]string, len(p.returns))
 	for i := range p.groups {
 		g := &p.groups[i]
@@ -41,12 +44,18 @@ func (p *plan) queueGroups(ctx context.Context) {
 			args = append(args, &r.Minion, &bodies[position])
 		}
 		g.set = redis.NewIntCmd(ctx, args...)
-		p.pipes.add(ctx, g.key, g.set)
 		if g.expiry != "0" {
 			g.expire = redis.NewCmd(ctx, "evalsha", p.store.scripts.expire.Hash(), 1, &g.key, &g.expiry)
-			p.pipes.add(ctx, g.key, g.expire)
 		}
 	}
+}
+
+// commands are a group's, in their order.
+func (g *group) commands() []redis.Cmder {
+	if g.expire == nil {
+		return []redis.Cmder{g.set}
+	}
+	return []redis.Cmder{g.set, g.expire}
 }
 
 func (p *plan) queueMinions(ctx context.Context) {
@@ -74,12 +83,6 @@ func (p *plan) queueShared(ctx context.Context, cmd redis.Cmder, key string) {
 	p.pipes.add(ctx, key, cmd)
 }
 
-// limits is what the record script takes first.
-func (p *plan) limits() []any {
-	longest, last, limit := p.historyLimits()
-	return []any{p.horizon(), longest, last, limit}
-}
-
 // horizon is what a time jid in Redis must not lie beyond.
 func (p *plan) horizon() string { return job.FormatJID(p.now.Add(job.Horizon)) }
 
@@ -88,68 +91,6 @@ func (p *plan) horizon() string { return job.FormatJID(p.now.Add(job.Horizon)) }
 func (p *plan) historyLimits() (longest, last, limit string) {
 	n := p.store.cfg.History.Limit
 	return strconv.Itoa(n + n/4 + 8), strconv.Itoa(n + n/8 + 3), strconv.Itoa(n)
-}
-
-// queueRecords has pointers and histories brought up to date, group by group.
-func (p *plan) queueRecords(ctx context.Context) {
-	keys := make([]string, 0, 2*len(p.returns))
-	limits := p.limits()
-	call := newCall(p)
-	for i := range p.groups {
-		g := &p.groups[i]
-		for rest := g.members; len(rest) > 0; {
-			take := min(len(rest), returnsPerScript-len(call.members))
-			keys = call.add(keys, g, rest[:take])
-			rest = rest[take:]
-			if len(call.members) == returnsPerScript {
-				call.send(ctx, limits)
-				call = newCall(p)
-			}
-		}
-	}
-	if len(call.members) > 0 {
-		call.send(ctx, limits)
-	}
-}
-
-// call gathers the arguments of one record script: KEYS and the groups' part of ARGV.
-type call struct {
-	plan    *plan
-	members []int32
-	keys    []any
-	groups  []any
-}
-
-func newCall(p *plan) *call {
-	n := min(returnsPerScript, len(p.returns))
-	return &call{plan: p, members: make([]int32, 0, n), keys: make([]any, 0, 2*n)}
-}
-
-// add takes some of a group's returns in. keys holds the texts that the arguments point to; it never grows beyond its
-// capacity.
-func (c *call) add(keys []string, g *group, members []int32) []string {
-	c.members = append(c.members, members...)
-	c.groups = append(c.groups, len(members), &g.jid, flag(g.rank.Timed()), &g.expiry, &g.entry, flag(g.late))
-	for _, position := range members {
-		r := c.plan.returnAt(position)
-		list := c.plan.text.join(histPrefix, r.Minion)
-		pointer := list
-		if r.HasPointer() {
-			pointer = c.plan.text.join(r.Minion, ":", r.Fun)
-		}
-		keys = append(keys, pointer, list)
-		c.keys = append(c.keys, &keys[len(keys)-2], &keys[len(keys)-1])
-	}
-	return keys
-}
-
-func (c *call) send(ctx context.Context, limits []any) {
-	args := make([]any, 0, 3+len(c.keys)+len(limits)+len(c.groups))
-	args = append(args, "evalsha", c.plan.store.scripts.record.Hash(), len(c.keys))
-	args = append(append(append(args, c.keys...), limits...), c.groups...)
-	cmd := redis.NewCmd(ctx, args...)
-	c.plan.pipes.add(ctx, "", cmd) // of one server: every key has the same
-	c.plan.records = append(c.plan.records, record{c.members, cmd})
 }
 
 func flag(b bool) string {

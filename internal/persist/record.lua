@@ -1,15 +1,18 @@
--- Moves pointers `<minion>:<fun>` to greater jids, never back, and puts jobs at the head of histories, none twice.
--- KEYS[2i-1], KEYS[2i]   a return's pointer key and its minion's history list; both the same where it has no pointer
+-- Moves pointers `<minion>:<fun>` to greater jids, never back, and puts jobs at the head of histories, none twice. The
+-- returns themselves follow in the same transaction.
+-- KEYS[1..g]   ret:<jid> of each group: returns of one job
+-- KEYS[g+2i-1], KEYS[g+2i]   a return's pointer key and its minion's history list; both the same where it has no pointer
 -- ARGV[1]   horizon, see order.lua
 -- ARGV[2], ARGV[3]   length above which a history is cut, index of the last entry kept then
 -- ARGV[4]   length from which a history is full
--- ARGV[5..]   for each group of returns of one job and function, in the order of the keys: number of returns, jid,
---             "1" if it counts as a time jid else "0", expiry in Unix seconds ("0": none), entry (jid TAB function),
---             "1" if the job is late else "0"
+-- ARGV[5]   g, the number of groups
+-- ARGV[6..]   for each group: jid, "1" if it counts as a time jid else "0", expiry in Unix seconds ("0": none), "1" if
+--             its histories must be searched (the job is late; the batch holds one of its returns twice) else "0",
+--             number of runs; for each run of returns of one function: their number, entry (jid TAB function)
 -- Result: a flat list of number of the return (from 1), error text for the keys that could not be written.
--- A time jid greater than the pointer's cannot be in the history, nor one without a pointer: whatever put it there has
--- moved the pointer too, in one script, and the pointer lives as long as its job. For all others, and for late jobs, the
--- list is looked at: 6 µs.
+-- A history need not be searched for a return that is new to ret:<jid>, since both are written in one transaction, and
+-- live as long. A time jid greater than the pointer's, or without a pointer, is new by the same reason, and is told
+-- without another command.
 local call, pcall, horizon = redis.call, redis.pcall, ARGV[1]
 --include order.lua
 
@@ -62,9 +65,10 @@ local function note(i, reply)
   end
 end
 
+local groups = tonumber(ARGV[5])
 local pointers, first = {}, {} -- the pointer keys; the number at which each comes first
-for i = #KEYS / 2, 1, -1 do
-  local key = KEYS[2 * i - 1]
+for i = (#KEYS - groups) / 2, 1, -1 do
+  local key = KEYS[groups + 2 * i - 1]
   pointers[i], first[key] = key, i
 end
 local stored = call('MGET', unpack(pointers))
@@ -94,16 +98,27 @@ local function advance(i, jid, istime, plain, expiry)
   return false
 end
 
-local i = 0
-for at = 5, #ARGV, 6 do
-  local jid, istime, expiry, entry, late = ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3], ARGV[at + 4], ARGV[at + 5] == '1'
+-- held tells whether a list holds an entry, or the error that keeps it from being told.
+local function held(returns, list, entry, search)
+  local new = not search and pcall('HEXISTS', returns, sub(list, 17)) == 0 -- behind returnd/history:
+  return not new and pcall('LPOS', list, entry)
+end
+
+local i, at = 0, 6
+for g = 1, groups do
+  local jid, istime, expiry, search = ARGV[at], ARGV[at + 1] == '1', ARGV[at + 2], ARGV[at + 3] == '1'
   local plain = istime and digits(jid)
-  for _ = 1, tonumber(ARGV[at]) do
-    i = i + 1
-    local list = KEYS[2 * i]
-    local fresh = pointers[i] ~= list and advance(i, jid, istime, plain, expiry) and not late
-    note(i, not fresh and pcall('LPOS', list, entry) or push(list, jid, entry, expiry, fresh))
+  for _ = 1, tonumber(ARGV[at + 4]) do
+    local entry = ARGV[at + 6]
+    for _ = 1, tonumber(ARGV[at + 5]) do
+      i = i + 1
+      local list = KEYS[groups + 2 * i]
+      local fresh = pointers[i] ~= list and advance(i, jid, istime, plain, expiry) and not search
+      note(i, not fresh and held(KEYS[g], list, entry, search) or push(list, jid, entry, expiry, fresh))
+    end
+    at = at + 2
   end
+  at = at + 5
 end
 
 for f, number in pairs(mover) do note(number, set(pointers[f], now[f], expires[f], stored[f])) end

@@ -125,8 +125,9 @@ func (s *Store) mendRepeated(ctx context.Context, p *plan, errs []error) {
 			if errs[p.returns[position]] != nil {
 				continue
 			}
-			list := histPrefix + p.returnAt(position).Minion
-			cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, list, g.entry, g.jid+"\t")
+			r := p.returnAt(position)
+			list := histPrefix + r.Minion
+			cmd := redis.NewCmd(ctx, "evalsha", s.scripts.repeated.Hash(), 1, list, r.JID+"\t"+r.Fun, r.JID+"\t")
 			p.pipes.add(ctx, list, cmd)
 			cmds, owners = append(cmds, cmd), append(owners, p.returns[position])
 		}

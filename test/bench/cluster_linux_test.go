@@ -3,8 +3,6 @@ package bench
 import (
 	"testing"
 
-	"github.com/redis/go-redis/v9"
-
 	"returnd/test/servers"
 )
 
@@ -15,18 +13,18 @@ func BenchmarkCluster(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			r := newRig(b, name)
 			g := servers.Cluster(b, 3, 0)
-			look := redis.NewClusterClient(&redis.ClusterOptions{Addrs: servers.Addrs(g.Nodes)})
-			b.Cleanup(func() { _ = look.Close() })
 			n := float64(len(r.docs))
 			var one, three cost
 			for b.Loop() {
-				one, _ = r.drain(b, r.redis.Addr)
-				three, _ = r.drain(b, g.Nodes[0].Addr)
+				one, _ = r.drain(b, r.redis)
+				three, _ = r.drain(b, g.Nodes...)
 			}
 			b.ReportMetric(n/one.wall.Seconds(), "single-returns/s")
 			b.ReportMetric(n/three.wall.Seconds(), "cluster-returns/s")
 			b.ReportMetric(one.wall.Seconds()/three.wall.Seconds(), "of-single")
 			b.ReportMetric(three.client.Seconds()/n*1e6, "worker-cpu-s/M")
+			b.ReportMetric(three.redis.Seconds()/n*1e6, "redis-cpu-s/M")
+			b.ReportMetric(one.cpu().Seconds()/three.cpu().Seconds(), "of-single-by-cpu")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -55,7 +55,7 @@ func (r *rig) fill(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, d := range r.docs {
-		if _, err := r.js.PublishAsync(subjects.Return(d.jid, d.minion), d.body); err != nil {
+		if _, err := r.js.PublishAsync(subjects.Return(d.jid, d.minion), d.body, jetstream.WithStallWait(time.Minute)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -70,11 +70,19 @@ type cost struct {
 
 func (c cost) cpu() time.Duration { return c.nats + c.redis + c.client }
 
-// measure runs f and reads the CPU time of the servers and of one process beside it.
-func (r *rig) measure(b *testing.B, client int, f func()) cost {
+// measure runs f and reads the CPU time of the servers and of one process beside it. Without other ones it is the rig's
+// own Redis.
+func (r *rig) measure(b *testing.B, client int, f func(), redis ...*servers.Process) cost {
 	b.Helper()
+	if redis == nil {
+		redis = []*servers.Process{r.redis}
+	}
 	read := func() cost {
-		return cost{nats: cpuOf(b, r.nats.PID()), redis: cpuOf(b, r.redis.PID()), client: cpuOf(b, client)}
+		c := cost{nats: cpuOf(b, r.nats.PID()), client: cpuOf(b, client)}
+		for _, p := range redis {
+			c.redis += cpuOf(b, p.PID())
+		}
+		return c
 	}
 	before, began := read(), time.Now()
 	f()
@@ -157,9 +165,9 @@ func (r *rig) collapsed(ctx context.Context, docs []document) error {
 }
 
 // drain lets a worker process take the whole stream to Redis: from its first delivery to the last acknowledgement.
-func (r *rig) drain(b *testing.B, redisAddr string) (c cost, memory int) {
+func (r *rig) drain(b *testing.B, redis ...*servers.Process) (c cost, memory int) {
 	b.Helper()
-	host, port, err := net.SplitHostPort(redisAddr)
+	host, port, err := net.SplitHostPort(redis[0].Addr)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -169,7 +177,7 @@ func (r *rig) drain(b *testing.B, redisAddr string) (c cost, memory int) {
 	r.waitFor(b, durable, func(i *jetstream.ConsumerInfo) bool { return i.Delivered.Consumer > 0 })
 	c = r.measure(b, w.PID(), func() {
 		r.waitFor(b, durable, func(i *jetstream.ConsumerInfo) bool { return i.NumPending == 0 && i.NumAckPending == 0 })
-	})
+	}, redis...)
 	memory = memoryOf(b, w.PID())
 	if code, took := w.Terminate(); code != 0 {
 		b.Fatalf("worker ended with %d after %v: %s", code, took, w.Output())
@@ -203,7 +211,7 @@ func BenchmarkDrain(b *testing.B) {
 				write := r.writeOnly(b)
 				r.client.FlushAll(b.Context())
 				bound = cost{nats: consume.nats, redis: write.redis, client: consume.client + write.client}
-				got, memory = r.drain(b, r.redis.Addr)
+				got, memory = r.drain(b, r.redis)
 				if stored := r.stored(b); stored != len(r.docs) {
 					b.Fatalf("%d returns in Redis, want %d", stored, len(r.docs))
 				}

@@ -49,7 +49,7 @@ func oddReturns(random *rand.Rand, round int) []job.Entry {
 	var entries []job.Entry
 	for i := range 12 {
 		jid := job.FormatJID(start.Add(time.Duration(round*12+i) * time.Second))
-		jids := []string{jid, jid, jid, jid + "_7", fmt.Sprintf("deploy-%d-%d", round, i), "9999" + jid[4:], jid[:4] + "13" + jid[6:]}
+		jids := []string{jid, jid, jid, jid + "_7", fmt.Sprintf("deploy-%d-%d", round, i), "9999" + jid[4:], jid[:4] + "13" + jid[6:], jid[:8] + "25" + jid[10:], jid[:10] + "60" + jid[12:]}
 		e := ret(jids[random.IntN(len(jids))], fmt.Sprintf("m%d-%d", round, random.IntN(3)), "")
 		e.Return.Fun = fmt.Sprintf("f.%d", len(e.Return.JID)%3) // of one job always the same
 		entries = append(entries, e)

@@ -58,6 +58,8 @@ func TestPointerNeverGoesBack(t *testing.T) {
 		"one too far ahead gives way":     {[]string{future, older}, older},
 		"year 9999 pins nothing":          {[]string{"99991231235959999999", older}, older},
 		"month 13 is custom":              {[]string{"20261320080000000010", older}, older},
+		"hour 24 is custom":               {[]string{older[:8] + "245959000000", older}, older},
+		"minute 60 is custom":             {[]string{older[:8] + "236000000000", older}, older},
 		"unique jid beats its plain form": {[]string{older + "_17", older}, older + "_17"},
 		"plain form before a unique jid":  {[]string{older, older + "_17"}, older + "_17"},
 		"29 February only in leap years":  {[]string{"20250229080000000000", "20240229080000000000"}, "20240229080000000000"},

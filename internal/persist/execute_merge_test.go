@@ -73,12 +73,6 @@ func TestMergeTable(t *testing.T) {
 	}
 }
 
-// replyError stands for an error reply of the server.
-type replyError string
-
-func (e replyError) Error() string { return string(e) }
-func (replyError) RedisError()     {}
-
 func TestAnErrorOfOneIsTheErrorOfAll(t *testing.T) {
 	for _, name := range []string{"del", "keys", "info", "script exists"} {
 		p := &order{name: name, rule: commandRules[name], parts: partsOf(t, "x", replyError("ERR no such thing")), several: true}

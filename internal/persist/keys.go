@@ -22,6 +22,8 @@ func retKey(jid string) string  { return retPrefix + jid }
 func loadKey(jid string) string { return loadPrefix + jid }
 func jobKey(jid string) string  { return jobPrefix + jid }
 
+func historyKey(minion string) string { return histPrefix + minion }
+
 func pointerKey(minion, fun string) string { return minion + ":" + fun }
 
 // jidOfLoad is the inverse of loadKey, jidOfReturns that of retKey.

@@ -95,9 +95,9 @@ func (s *Store) noteAgain(ctx context.Context, c *connection, minions, runs []jo
 		set.pipes, records.pipes = pipe, pipe
 		set.queueMinions(ctx)
 		if c.cluster == nil {
-			records.queueRecords(ctx)
+			records.queueAgain(ctx)
 		} else {
-			records.queueRecordsApart(ctx)
+			records.queueApart(ctx)
 		}
 		pipe.exec(ctx)
 		if !records.scriptsMissing() || attempt > 0 {
@@ -117,10 +117,12 @@ func (p *plan) noted() error {
 		}
 	}
 	var first error
-	p.collectRecords(func(_ int32, err error) {
+	note := func(_ int32, err error) {
 		if first == nil && !isWrongType(err) {
 			first = err
 		}
-	})
+	}
+	p.collectRecords(note)
+	p.collectApart(note)
 	return first
 }

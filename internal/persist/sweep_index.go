@@ -10,13 +10,8 @@ import (
 	"returnd/internal/job"
 )
 
-const (
-	// keySwept says that all loads are in the index, as of the last hours: then get_jids need not look for others.
-	keySwept    = "returnd/indexed"
-	keySweptFor = 3 * time.Hour
-	// perIndexCall is how many entries one command on the index may name.
-	perIndexCall = 128
-)
+// perIndexCall is how many entries one command on the index may name.
+const perIndexCall = 128
 
 // foundLoad is a load that is there, with its job's start as far as it can be told.
 type foundLoad struct {
@@ -73,7 +68,7 @@ func (w *sweep) markIndexed(ctx context.Context) error {
 	if !w.rules.Index || w.rules.DryRun {
 		return nil
 	}
-	return w.do(ctx, redis.NewStatusCmd(ctx, "set", keySwept, w.now.Unix(), "ex", int(keySweptFor/time.Second)))
+	return w.store.markIndexed(ctx, w.conn)
 }
 
 // trimIndex removes entries whose load is gone. A load's entry is written before the load itself, so a young entry

@@ -126,7 +126,7 @@ func TestSweepFillsAndTrimsTheIndex(t *testing.T) {
 		if got := report.Of[job.SweepIndex]; got.Removed != 600 || got.Mended != 2 {
 			r.Errorf("counted %+v", *got)
 		}
-		if left := r.ttl("returnd/indexed"); left <= keySweptFor-time.Minute || left > keySweptFor {
+		if left := r.ttl("returnd/indexed"); left <= indexedFor-time.Minute || left > indexedFor {
 			r.Errorf("the mark of a finished scan has %v left", left)
 		}
 	})

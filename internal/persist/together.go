@@ -11,6 +11,23 @@ import (
 
 // queueTogether queues the transactions, a bounded number of returns each: 256 hold Redis for a millisecond or two.
 func (p *plan) queueTogether(ctx context.Context) {
+	p.eachShare(func(groups []group, members int) { p.queueTransaction(ctx, groups, members) })
+}
+
+// queueAgain queues what belongs to returns that the server has, and not the returns.
+func (p *plan) queueAgain(ctx context.Context) {
+	p.eachShare(func(groups []group, members int) {
+		for i := range groups {
+			groups[i].again = true // that it has them proves nothing of their histories
+		}
+		r := p.newRecord(ctx, groups, members)
+		p.records = append(p.records, r)
+		p.pipes.add(ctx, "", r.cmd) // of one server: every key has the same
+	})
+}
+
+// eachShare hands over the groups, a bounded number of returns at once.
+func (p *plan) eachShare(use func(groups []group, members int)) {
 	for from := 0; from < len(p.groups); {
 		to, members, bytes := from, 0, 0
 		for to < len(p.groups) {
@@ -21,7 +38,7 @@ func (p *plan) queueTogether(ctx context.Context) {
 			members, bytes = members+len(g.members), bytes+g.bytes
 			to++
 		}
-		p.queueTransaction(ctx, p.groups[from:to], members)
+		use(p.groups[from:to], members)
 		from = to
 	}
 }

@@ -69,10 +69,14 @@ func WorkerBinary(t testing.TB) string {
 // others are added to its environment. The rest of that is the test's, but
 // for the RETURND_ variables: the worker would obey those of the shell that
 // runs the tests, or refuse to start over an unknown one.
+//
+// It sweeps only if the test gives it a cleanup.interval: what others look for
+// in Redis is what came of their returns.
 func Worker(t testing.TB, args ...string) *Process {
 	t.Helper()
 	p := newProcess(t, "worker", WorkerBinary(t))
 	p.env, p.args = environment(os.Environ(), args)
+	p.env = append([]string{"RETURND_CLEANUP__INTERVAL=0s"}, p.env...) // the last of a name counts
 	if err := p.launch(); err != nil {
 		t.Fatalf("start worker %v: %v", args, err)
 	}

@@ -33,8 +33,8 @@ type pass struct {
 	noted time.Time
 }
 
-// noteEvery is how often is written down where a sweep stands, and asked whether the lease is still ours. It costs a
-// millionth part of Redis' time.
+// noteEvery is how often is written down where a sweep stands, and asked whether the lease is still ours: five small
+// scripts a second, and what a holder goes on for at most whose lease was lost without its notice.
 const noteEvery = 200 * time.Millisecond
 
 // run sweeps, if it is time.

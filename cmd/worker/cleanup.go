@@ -69,7 +69,7 @@ func runCleanup(cmd *cobra.Command, o cleanupOptions) error {
 	if err != nil {
 		return err
 	}
-	store, err := persist.New(c.Persist, log, noop.Meter{})
+	store, err := persist.New(c.Persist, nil, log, noop.Meter{})
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 // build makes the parts between the two clients.
 func (w *worker) build() (err error) {
 	c, subjects := w.config, job.NewSubjects(w.config.Subjects.Prefix)
-	if w.store, err = persist.New(c.Persist, w.log, w.metrics.Meter("persist")); err != nil {
+	if w.store, err = persist.New(c.Persist, consume.NewAnnouncer(w.nc, subjects), w.log, w.metrics.Meter("persist")); err != nil {
 		return fmt.Errorf("set up the store: %w", err)
 	}
 	w.consumer, err = consume.New(c.Consume, c.Stream, subjects, w.nc, w.store, w.log, w.metrics.Meter("consume"))

@@ -14,7 +14,7 @@ func (p *plan) scriptsMissing() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.apart, func(a apart) bool { return missing(a.cmd.Err()) })
+	return p.looksMissing() || slices.ContainsFunc(p.apart, func(a apart) bool { return missing(a.cmd.Err()) })
 }
 
 // collect gives each entry the first error among the commands it depends on.

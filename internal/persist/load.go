@@ -257,7 +257,10 @@ func (s *Store) SaveMinions(ctx context.Context, profile, jid string, minions []
 	if s.finishLoads(ctx, c, []*loadWrite{l}) {
 		c.loaded.Store(false)
 	}
-	return l.outcome()
+	if err := l.outcome(); err != nil {
+		return err
+	}
+	return s.completeOne(ctx, c, jid)
 }
 
 // Reserve takes a jid for its caller: false where it is taken.

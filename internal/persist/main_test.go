@@ -38,6 +38,12 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 
 func storeOn(t testing.TB, p *servers.Process, change ...func(*Config)) *Store {
 	t.Helper()
+	return announcingStore(t, p, nil, change...)
+}
+
+// announcingStore is a store that tells when jobs are complete.
+func announcingStore(t testing.TB, p *servers.Process, announcer Announcer, change ...func(*Config)) *Store {
+	t.Helper()
 	cfg := DefaultConfig()
 	host, port, err := net.SplitHostPort(p.Addr)
 	if err != nil {
@@ -49,7 +55,7 @@ func storeOn(t testing.TB, p *servers.Process, change ...func(*Config)) *Store {
 	for _, f := range change {
 		f(&cfg)
 	}
-	s, err := New(cfg, slog.New(slog.DiscardHandler), noop.Meter{})
+	s, err := New(cfg, announcer, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

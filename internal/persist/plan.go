@@ -32,6 +32,7 @@ type plan struct {
 	shared  []sharedWrite
 	records []record
 	apart   []apart // on a cluster, instead of records
+	looks   []look  // at the jobs of returns and loads
 
 	withoutPointer, unknownProfiles int
 	text                            slab
@@ -44,6 +45,7 @@ type group struct {
 	rank    job.Rank // by the stream's time of the first
 	expiry  string
 	late    bool
+	look    bool    // whether the job is complete is looked at with the expiry
 	members []int32 // positions in returns
 	bytes   int
 	set     *redis.IntCmd

@@ -45,7 +45,7 @@ func (p *plan) makeGroups(ctx context.Context) {
 		}
 		g.set = redis.NewIntCmd(ctx, args...)
 		if g.expiry != "0" {
-			g.expire = redis.NewCmd(ctx, "evalsha", p.store.scripts.expire.Hash(), 1, &g.key, &g.expiry)
+			g.expire = p.expireGroup(ctx, g)
 		}
 	}
 }

@@ -26,11 +26,22 @@ var (
 	repeatedSource string
 	//go:embed load.lua
 	loadSource string
+	//go:embed job.lua
+	jobSource string
+	//go:embed look.lua
+	lookSource string
+	//go:embed absent.lua
+	absentSource string
+	//go:embed claim.lua
+	claimSource string
+	//go:embed finish.lua
+	finishSource string
 )
 
 // scripts are the scripts' digests; a pipeline runs them by digest only, so every server must have them loaded.
 type scripts struct {
 	expire, record, pointer, history, repeated, load *redis.Script
+	look, absent, claim, finish                      *redis.Script // of a job's completion
 }
 
 func newScripts() scripts {
@@ -41,6 +52,10 @@ func newScripts() scripts {
 		history:  including(historySource),
 		repeated: redis.NewScript(repeatedSource),
 		load:     redis.NewScript(loadSource),
+		look:     redis.NewScript(jobSource + lookSource),
+		absent:   redis.NewScript(absentSource),
+		claim:    redis.NewScript(jobSource + claimSource),
+		finish:   redis.NewScript(finishSource),
 	}
 }
 
@@ -54,7 +69,7 @@ func including(source string) *redis.Script {
 func (s scripts) install(ctx context.Context, c *connection) error {
 	err := c.eachPrimary(ctx, func(ctx context.Context, server *redis.Client) error {
 		var errs []error
-		for _, script := range []*redis.Script{s.expire, s.record, s.pointer, s.history, s.repeated, s.load} {
+		for _, script := range []*redis.Script{s.expire, s.record, s.pointer, s.history, s.repeated, s.load, s.look, s.absent, s.claim, s.finish} {
 			errs = append(errs, script.Load(ctx, server).Err())
 		}
 		return errors.Join(errs...)

@@ -23,6 +23,8 @@ type Store struct {
 	scripts scripts
 	sweeps  sweepScripts
 	clock   clock
+	// completer is nil where nobody is told.
+	completer *completer
 
 	mu      sync.Mutex
 	targets map[targetKey]*target
@@ -35,12 +37,16 @@ type Store struct {
 	running sync.WaitGroup
 }
 
-// New makes a Store. It does no I/O.
-func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
+// New makes a Store. It does no I/O. With an announcer of nil, nobody is told that a job is complete.
+func New(cfg Config, announcer Announcer, log *slog.Logger, meter metric.Meter) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	m, err := newMetrics(meter)
+	if err != nil {
+		return nil, fmt.Errorf("metrics of the store: %w", err)
+	}
+	completer, err := newCompleter(announcer, meter)
 	if err != nil {
 		return nil, fmt.Errorf("metrics of the store: %w", err)
 	}
@@ -49,7 +55,7 @@ func New(cfg Config, log *slog.Logger, meter metric.Meter) (*Store, error) {
 		log.Warn("configuration", "warning", warning)
 	}
 	s := &Store{
-		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m,
+		cfg: cfg, keep: cfg.Keep(), late: cfg.LateKeep, log: log, metrics: m, completer: completer,
 		scripts: newScripts(), sweeps: newSweepScripts(), targets: map[targetKey]*target{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())

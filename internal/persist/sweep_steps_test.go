@@ -250,7 +250,7 @@ func TestDatabases(t *testing.T) {
 	if err := s.Write(t.Context(), []job.Entry{to("", 99)})[0]; err == nil {
 		t.Error("database 99 takes returns")
 	}
-	fresh, err := New(s.cfg, s.log, noop.Meter{}) // another worker sees them too
+	fresh, err := New(s.cfg, nil, s.log, noop.Meter{}) // another worker sees them too
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,10 +89,12 @@ func (s *Store) writeTo(ctx context.Context, key targetKey, entries []job.Entry,
 func (s *Store) writeOnce(ctx context.Context, c *connection, entries []job.Entry, errs []error) (lost bool) {
 	p := newPlan(s, entries)
 	p.pipes = s.pipes(c)
+	p.planLooks()
 	clock := redis.NewTimeCmd(ctx, "time")
 	p.pipes.add(ctx, keyMinions, clock)
-	p.queueReturns(ctx)
 	p.queueLoads(ctx)
+	p.queueReturns(ctx)
+	p.queueLooks(ctx)
 	sent := time.Now()
 	p.pipes.exec(ctx)
 	if now, err := clock.Result(); err == nil {
@@ -105,6 +107,7 @@ func (s *Store) writeOnce(ctx context.Context, c *connection, entries []job.Entr
 	if !lost {
 		s.mendRepeated(ctx, p, errs)
 	}
+	lost = s.completeBatch(ctx, c, p, errs) || lost // always: what has no error is settled
 	s.count(ctx, p)
 	return lost
 }

@@ -55,9 +55,26 @@ func everything(t *testing.T, nc *nats.Conn, disturb func()) *client {
 	last := jids[len(jids)-1]
 	c.publishReturn(last, "web1", "cmd.run", "") // again, with another function
 	c.settled()
+	complete := c.listen("saved")
 	c.askAll(last)
+	if m, err := complete.NextMsg(limit); err != nil || string(m.Data) != `{"jid":"saved","expected":2,"returned":2}` {
+		c.Errorf("the job's completion: got %v, %v", m, err)
+	}
 	c.noDeadLetters()
 	return c
+}
+
+// listen waits for a job's completion.
+func (c *client) listen(jid string) *nats.Subscription {
+	c.Helper()
+	sub, err := c.nc.SubscribeSync(c.subjects.Complete(jid))
+	if err == nil {
+		err = c.nc.Flush()
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	return sub
 }
 
 // publishAll publishes loads and returns, more of them than a history with the limit 1 holds.
@@ -137,6 +154,7 @@ func (c *client) askAll(jid string) {
 		{"redis_set", `{"redis_key": "app:greeting", "redis_val": "hello", "ex": 60}`, `true`},
 		{"redis_get", `{"redis_key": "app:greeting"}`, `"hello"`},
 		{"redis_execute", `{"redis_cmd": "get app:greeting"}`, `"hello"`},
+		{"returner", `{"ret": {"id":"web2", "jid": "saved", "fun": "test.ping", "return": 1}}`, `null`},
 	} {
 		m, err := c.nc.RequestWithContext(c.Context(), c.subjects.Returner()+"."+q.endpoint, []byte(q.request))
 		if err != nil {

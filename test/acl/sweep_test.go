@@ -63,7 +63,7 @@ func storeAs(t *testing.T, user, addr string) *persist.Store {
 	cfg := persist.DefaultConfig()
 	cfg.Redis.Username, cfg.Redis.PasswordFile = user, passwordFile(t)
 	cfg.Redis.Port, _ = strconv.Atoi(port(addr))
-	store, err := persist.New(cfg, slog.New(slog.DiscardHandler), noop.Meter{})
+	store, err := persist.New(cfg, nil, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		t.Fatal(err)
 	}

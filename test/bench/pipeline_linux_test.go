@@ -70,7 +70,7 @@ func (r *rig) store(b *testing.B) *persist.Store {
 	cfg.Redis.Host = host
 	cfg.Redis.Port, _ = strconv.Atoi(port)
 	cfg.Redis.ReadTimeout = 10 * time.Second
-	s, err := persist.New(cfg, slog.New(slog.DiscardHandler), noop.Meter{})
+	s, err := persist.New(cfg, nil, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		b.Fatal(err)
 	}

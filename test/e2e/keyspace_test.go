@@ -71,7 +71,11 @@ func read(t *testing.T, c redis.UniversalClient, key string) entry {
 	case "string":
 		e.Value, err = c.Get(ctx, key).Result()
 	case "hash":
-		e.Value, err = c.HGetAll(ctx, key).Result()
+		var fields map[string]string
+		fields, err = c.HGetAll(ctx, key).Result()
+		delete(fields, "announcing") // when, and by whom
+		delete(fields, "announced")
+		e.Value = fields
 	case "set":
 		e.Value, err = sorted(c.SMembers(ctx, key).Result())
 	case "list":

@@ -44,7 +44,7 @@ func newStores(t *testing.T, p *servers.Process, change ...func(*persist.Config)
 		f(&cfg)
 	}
 	for range replicas {
-		store, err := persist.New(cfg, slog.New(slog.DiscardHandler), noop.Meter{})
+		store, err := persist.New(cfg, nil, slog.New(slog.DiscardHandler), noop.Meter{})
 		if err != nil {
 			t.Fatal(err)
 		}

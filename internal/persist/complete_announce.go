@@ -69,7 +69,7 @@ func (s *Store) announceAll(ctx context.Context, open []*completion) {
 func (s *Store) announce(ctx context.Context, d *completion) {
 	err := s.completer.announcer.Announce(ctx, job.Completion{JID: d.jid, Expected: int(d.expected), Returned: int(max(d.returned, d.expected))})
 	if err != nil {
-		d.err = fmt.Errorf("announce that the job is complete: %w", hold(err))
+		d.err = fmt.Errorf("announce that the job is complete: %w", shared(hold(err)))
 		return
 	}
 	s.completer.announced.Add(ctx, 1)

@@ -33,7 +33,7 @@ func compareCompletion(b *testing.B, form, shape string) {
 	}
 	made := benchBatches(shape, 256)
 	var took [2][]time.Duration
-	used := [2]float64{serversCPU(b, nodes[0]), serversCPU(b, nodes[1])}
+	used := [2]float64{redisSeconds(b, nodes[0]), redisSeconds(b, nodes[1])}
 	entries := 0
 	for round := 0; b.Loop(); round++ {
 		batch := made[round%len(made)] // a repeated one costs much more: keep below 256 rounds
@@ -56,7 +56,7 @@ func compareCompletion(b *testing.B, form, shape string) {
 	b.ReportMetric(size/without.Seconds(), "without/s")
 	b.ReportMetric(size/with.Seconds(), "with/s")
 	b.ReportMetric(float64(with)/float64(without), "time-ratio")
-	b.ReportMetric((serversCPU(b, nodes[1])-used[1])/(serversCPU(b, nodes[0])-used[0]), "redis-cpu-ratio")
+	b.ReportMetric((redisSeconds(b, nodes[1])-used[1])/(redisSeconds(b, nodes[0])-used[0]), "redis-cpu-ratio")
 }
 
 func benchNodes(b *testing.B, form string) []*servers.Process {
@@ -80,8 +80,8 @@ func smallJobs(b *testing.B, round int) (batch []job.Entry) {
 	return batch
 }
 
-// serversCPU is the processor time that the servers have taken, in seconds.
-func serversCPU(b *testing.B, nodes []*servers.Process) (sum float64) {
+// redisSeconds is the processor time that the servers have taken, in seconds.
+func redisSeconds(b *testing.B, nodes []*servers.Process) (sum float64) {
 	b.Helper()
 	for _, p := range nodes {
 		info, err := p.Do("INFO", "cpu").Text()

@@ -43,6 +43,9 @@ func (c *connection) judge(info map[string]string, addr string, log *slog.Logger
 	if n, err := strconv.Atoi(major); err == nil && n < minimumVersion {
 		return fmt.Errorf("%w: Redis is %s: use Redis or Valkey %d.0 or later", job.ErrUnavailable, info["redis_version"], minimumVersion)
 	}
+	if info["loading"] == "1" { // and tells of no append-only file meanwhile
+		return fmt.Errorf("%w: %s (LOADING)", job.ErrUnavailable, remedies["LOADING"])
+	}
 	if _, told := c.target.warned.LoadOrStore(addr, true); told {
 		return nil
 	}

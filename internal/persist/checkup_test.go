@@ -19,6 +19,7 @@ func TestServersAreJudged(t *testing.T) {
 		"too old":            {info: "redis_version:6.2.14\r\n", fault: "7.0 or later"},
 		"evicting":           {info: "redis_version:8.2.0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:1\r\n", warnings: []string{"noeviction"}},
 		"keeping nothing":    {info: "redis_version:7.2.4\r\nmaxmemory_policy:noeviction\r\naof_enabled:0\r\n", warnings: []string{"append-only"}},
+		"still loading":      {info: "redis_version:7.0.15\r\naof_enabled:0\r\nloading:1\r\n", fault: "loading its data"},
 		"telling too little": {info: "redis_version:\r\n"},
 	}
 	for name, tc := range tests {

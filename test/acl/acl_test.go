@@ -22,14 +22,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// block is the first fenced block of docs/operations.md that holds a text.
-func block(t *testing.T, holding string) string {
+func operations(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, part := range strings.Split(string(page), "\n```") {
+	return string(page)
+}
+
+// block is the first fenced block of docs/operations.md that holds a text.
+func block(t *testing.T, holding string) string {
+	t.Helper()
+	for i, part := range strings.Split(operations(t), "\n```") {
 		_, body, _ := strings.Cut(part, "\n")
 		if i%2 == 1 && strings.Contains(body, holding) {
 			return body
@@ -86,12 +91,12 @@ func TestRedisUserMayDoWhatTheWorkerDoesAndNoMore(t *testing.T) {
 	}
 	t.Cleanup(func() { refusedNothing(t, admin) }) // also where the worker waits in vain for a permission
 	worker := start("86400")
-	c := everything(t, connect(t, nats.ClientURL()), func() {
+	c := everything(t, connect(t, nats.ClientURL()), anyDatabase, func() {
 		flushScripts(t, admin)
 		foreignLoad(t, admin)
 	})
 	worker.Terminate()
-	sweepAll(t, admin, p.Addr)
+	sweepAll(t, admin, storeAs(t, p.Addr, passwordFile(t)), 2) // database 1 was written to by ret_kwargs
 	start("0")
 	c.publishReturn("kept for ever", "web1", "test.ping", "")
 	c.settled()

@@ -1,8 +1,6 @@
 package acl
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"returnd/internal/job"
+	"returnd/test/deploy"
 	"returnd/test/servers"
 )
 
@@ -29,8 +28,9 @@ func TestRestartKeepsWhatWasConfirmed(t *testing.T) {
 		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, admin := redisWithUsers(t, tt.change)
-			store := storeAs(t, "returnd", p.Addr)
+			site := deploy.New(t)
+			p, admin := redisWithUsers(t, site, tt.change)
+			store := storeAs(t, p.Addr, site.SecretFile("redis-worker"))
 			var entries []job.Entry
 			jid := job.FormatJID(time.Now())
 			for _, id := range []string{"web1", "web2", "web3"} {
@@ -52,27 +52,15 @@ func TestRestartKeepsWhatWasConfirmed(t *testing.T) {
 	}
 }
 
-// redisWithUsers is a redis-server with an append-only file and the users of deploy/redis, and a client of its admin.
-// Their password is that of passwordFile.
-func redisWithUsers(t *testing.T, change func(string) string) (*servers.Process, *redis.Client) {
+// redisWithUsers is a redis-server as deploy/redis has it, with its users changed.
+func redisWithUsers(t *testing.T, site *deploy.Site, change func(string) string) (*servers.Process, *redis.Client) {
 	t.Helper()
-	users, err := os.ReadFile("../../deploy/redis/users.acl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := os.ReadFile(passwordFile(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(string(secret))))
-	hash := hex.EncodeToString(sum[:])
-	text := change(strings.NewReplacer("WORKER_HASH", hash, "REPLICA_HASH", hash, "ADMIN_HASH", hash).Replace(string(users)))
 	file := filepath.Join(t.TempDir(), "users.acl")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(change(site.Secret(t, "redis-users.acl"))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := servers.Redis(t, "--aclfile", file, "--appendonly", "yes", "--appendfsync", "always")
-	admin := redis.NewClient(&redis.Options{Addr: p.Addr, Username: "admin", Password: strings.TrimSpace(string(secret)), DisableIdentity: true})
+	p := servers.Redis(t, append(site.Redis("redis.conf"), "--aclfile", file)...)
+	admin := redis.NewClient(&redis.Options{Addr: p.Addr, Username: "admin", Password: site.Secret(t, "redis-admin"), DisableIdentity: true})
 	t.Cleanup(func() { _ = admin.Close() })
 	return p, admin
 }

@@ -50,6 +50,7 @@ type spec struct {
 	args     func(name string) []string
 	files    map[string]string // path in the container → content
 	volumes  map[string]string // folder in the container → volume
+	locked   bool              // as compose.yaml has the worker: nothing that it does not need
 	answers  func(c *Container) error
 }
 
@@ -114,6 +115,9 @@ func (c *Container) options(port int) []testcontainers.ContainerCustomizer {
 		testcontainers.WithHostConfigModifier(func(host *container.HostConfig) {
 			loopback := network.PortBinding{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1}), HostPort: strconv.Itoa(port)}
 			host.PortBindings = network.PortMap{inside: {loopback}}
+			if c.spec.locked {
+				host.ReadonlyRootfs, host.CapDrop, host.SecurityOpt = true, []string{"ALL"}, []string{"no-new-privileges:true"}
+			}
 		}),
 	}
 	for _, n := range c.spec.networks {

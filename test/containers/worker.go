@@ -28,7 +28,8 @@ func Workers(t testing.TB, o WorkerOptions, count int, args ...string) []*Contai
 			args: func(string) []string {
 				return append([]string{"run", "--http.addr", fmt.Sprintf("0.0.0.0:%d", workerPort)}, args...)
 			},
-			files: o.Files, volumes: o.Volumes, answers: ready,
+			// The engine puts no file into a container that cannot be written to.
+			files: o.Files, volumes: o.Volumes, locked: len(o.Files) == 0, answers: ready,
 		}
 	}
 	return start(t, specs...)

@@ -48,7 +48,7 @@ func connect(r Redis, mode string, db int) (writer, reader redis.UniversalClient
 	}
 	switch mode {
 	case modeStandalone, modeAuto:
-		return redis.NewClient(r.forWrites()), redis.NewClient(r.forReads()), nil
+		return newClient(r.forWrites()), newClient(r.forReads()), nil
 	case modeSentinel:
 		return r.behindSentinels(r.forWrites(), false), r.behindSentinels(r.forReads(), r.ReadFromReplicas), nil
 	case modeCluster:
@@ -125,6 +125,7 @@ func (r Redis) behindSentinels(o *redis.Options, replicas bool) *redis.Client {
 		PipelinePoolSize: o.PipelinePoolSize, PipelineReadBufferSize: o.PipelineReadBufferSize, PipelineWriteBufferSize: o.PipelineWriteBufferSize,
 		DisableIdentity: o.DisableIdentity, FailingTimeoutSeconds: o.FailingTimeoutSeconds,
 	})
+	client.AddHook(unsent{})
 	markNodes(client.Options(), r.Sentinel.Master)
 	return client
 }
@@ -158,6 +159,7 @@ func (r Redis) overCluster(o *redis.Options, redirects int, replicas bool) *redi
 		// chosen nodes here, never to the cluster at large.
 		DisableRoutingPolicies: true,
 	})
+	client.OnNewNode(func(node *redis.Client) { node.AddHook(unsent{}) })
 	made.Store(client)
 	return client
 }

@@ -46,7 +46,7 @@ func (c *connection) newCommander() *commander {
 		x.client = r.behindSentinels(x.options(), false)
 		x.client.Options().Dialer = x.meter.on(x.client.Options().Dialer)
 	default:
-		x.client = redis.NewClient(x.options())
+		x.client = newClient(x.options())
 	}
 	return x
 }
@@ -67,7 +67,7 @@ func (x *commander) at(addr string) *redis.Client {
 	if client == nil {
 		o := x.options()
 		o.Network, o.Addr = "tcp", addr
-		client = redis.NewClient(o)
+		client = newClient(o)
 		x.others[addr] = client
 	}
 	return client

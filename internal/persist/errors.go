@@ -30,6 +30,7 @@ var remedies = map[string]string{
 	"WRONGPASS":   "Redis refused user or password: check redis.username and redis.password_file",
 	"NOPERM":      "the Redis user lacks a permission: give it the permission line of docs/operations.md",
 	"NOSCRIPT":    "the scripts are being loaded again",
+	"EXECABORT":   "Redis refused a transaction",
 }
 
 // phrases does the same for replies whose code is only ERR.
@@ -72,6 +73,7 @@ func confirmed(err error, key string) error {
 
 // classifyReply does the same for the text of an error reply.
 func classifyReply(text, key string) error {
+	text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ")
 	code, _, _ := strings.Cut(text, " ")
 	if code == "WRONGTYPE" {
 		return job.Reject(job.ReasonWrongType, "key %s holds a value of another type: rename or delete it, then replay", keyKind(key))

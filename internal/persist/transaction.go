@@ -13,9 +13,9 @@ import (
 // transaction is commands that one server carries out all or none, among others in its pipeline. The client library
 // has transactions only as pipelines of their own: a round trip each.
 type transaction struct {
-	cmds   []redis.Cmder      // what is asked for: *redis.IntCmd and *redis.Cmd
-	queued []*redis.StatusCmd // the same as sent: the server says that it has them
-	exec   *redis.RawCmd      // their answers
+	cmds []redis.Cmder   // what is asked for: *redis.IntCmd and *redis.Cmd
+	sent []*redis.RawCmd // MULTI, and the same as sent: the server says that it has them
+	exec *redis.RawCmd   // their answers
 }
 
 // addTransaction queues commands for a target that is one server.
@@ -27,12 +27,13 @@ func (p *pipes) addTransaction(ctx context.Context, cmds []redis.Cmder) {
 		}
 		return
 	}
-	n, t := p.node(server), &transaction{cmds: cmds, exec: redis.NewRawCmd(ctx, "exec")}
-	n.cmds = append(n.cmds, redis.NewStatusCmd(ctx, "multi"))
+	t := &transaction{cmds: cmds, sent: []*redis.RawCmd{redis.NewRawCmd(ctx, "multi")}, exec: redis.NewRawCmd(ctx, "exec")}
 	for _, cmd := range cmds {
-		queued := redis.NewStatusCmd(ctx, cmd.Args()...)
-		t.queued = append(t.queued, queued)
-		n.cmds = append(n.cmds, queued)
+		t.sent = append(t.sent, redis.NewRawCmd(ctx, cmd.Args()...))
+	}
+	n := p.node(server)
+	for _, cmd := range t.sent {
+		n.cmds = append(n.cmds, cmd)
 	}
 	n.cmds = append(n.cmds, t.exec)
 	n.transactions = append(n.transactions, t)
@@ -40,16 +41,7 @@ func (p *pipes) addTransaction(ctx context.Context, cmds []redis.Cmder) {
 
 // settle hands the answers to the commands. If the server has refused one of them, it has done none.
 func (t *transaction) settle() {
-	reply, err := t.exec.Result()
-	for _, queued := range t.queued {
-		if err == nil {
-			err = queued.Err()
-		}
-	}
-	if err == nil {
-		err = t.distribute(reply)
-	}
-	if err != nil {
+	if err := t.distribute(); err != nil {
 		t.fail(err)
 	}
 }
@@ -62,13 +54,13 @@ func (t *transaction) fail(err error) {
 	}
 }
 
-// distribute reads EXEC's reply itself: inside of an array the library takes some error replies for the end of it, and
-// what follows for the answers to other commands.
-func (t *transaction) distribute(reply []byte) error {
-	value, _, err := parseReply(reply)
-	if failed, ok := value.(replyError); ok {
-		err = failed
+func (t *transaction) distribute() error {
+	for _, cmd := range t.sent {
+		if _, err := replied(cmd); err != nil {
+			return err
+		}
 	}
+	value, err := replied(t.exec)
 	if err != nil {
 		return err
 	}
@@ -76,20 +68,42 @@ func (t *transaction) distribute(reply []byte) error {
 	if len(answers) != len(t.cmds) {
 		return fmt.Errorf("%d answers to the %d commands of a transaction", len(answers), len(t.cmds))
 	}
-	for i, answer := range answers {
-		if failed, ok := answer.(replyError); ok {
-			t.cmds[i].SetErr(failed)
-			continue
-		}
-		switch cmd := t.cmds[i].(type) {
-		case *redis.IntCmd:
-			n, _ := answer.(int64)
-			cmd.SetVal(n)
-		case *redis.Cmd:
-			cmd.SetVal(answer)
-		}
+	for i, value := range answers {
+		t.cmds[i].SetErr(answer(t.cmds[i], value))
 	}
 	return nil
+}
+
+// replied reads a reply ourselves: inside of an array the library takes some error replies for the end of it, and what
+// follows for the answers to other commands. What the server has said counts, though the connection broke behind it.
+func replied(cmd *redis.RawCmd) (any, error) {
+	value, rest, err := parseReply(cmd.Val())
+	if failed, ok := value.(replyError); ok {
+		return nil, failed
+	}
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("more than a reply: %q", rest)
+	}
+	if err != nil && cmd.Err() != nil {
+		err = cmd.Err()
+	}
+	return value, err
+}
+
+// answer gives a command its answer, or tells why it is none.
+func answer(cmd redis.Cmder, value any) error {
+	if failed, ok := value.(replyError); ok {
+		return failed
+	}
+	if cmd, ok := cmd.(*redis.Cmd); ok && value != nil {
+		cmd.SetVal(value)
+		return nil
+	}
+	if n, ok := value.(int64); ok {
+		cmd.(*redis.IntCmd).SetVal(n)
+		return nil
+	}
+	return fmt.Errorf("%s is answered with %T", cmd.Name(), value)
 }
 
 // replyError is an error reply of the server.
@@ -100,26 +114,31 @@ func (e replyError) Error() string { return string(e) }
 // RedisError tells that it was the server who said it.
 func (replyError) RedisError() {}
 
-// parseReply reads what transactions are answered with: numbers, texts and lists, and error replies inside of lists.
+// parseReply reads what transactions are answered with: numbers, texts and lists, nil, and error replies inside of lists.
 func parseReply(data []byte) (value any, rest []byte, err error) {
 	line, rest, whole := bytes.Cut(data, []byte("\r\n"))
-	if !whole || len(line) < 2 {
+	if !whole || len(line) == 0 {
 		return nil, nil, fmt.Errorf("reply cut off: %q", data)
 	}
-	content := string(line[1:])
-	switch line[0] {
+	kind, content := line[0], string(line[1:])
+	switch kind {
 	case '+':
 		return content, rest, nil
 	case '-':
 		return replyError(content), rest, nil
+	case '_':
+		return nil, rest, nil
 	}
 	n, err := strconv.Atoi(content)
 	switch {
-	case line[0] == ':' && err == nil:
+	case err != nil:
+	case kind == ':':
 		return int64(n), rest, nil
-	case line[0] == '$' && err == nil && n >= 0 && len(rest) >= n+2:
+	case n == -1 && (kind == '$' || kind == '*'): // nil, as it was before RESP3
+		return nil, rest, nil
+	case kind == '$' && n >= 0 && n <= len(rest)-2 && string(rest[n:n+2]) == "\r\n":
 		return string(rest[:n]), rest[n+2:], nil
-	case line[0] == '*' && err == nil:
+	case kind == '*' && n >= 0:
 		return parseList(n, rest)
 	}
 	return nil, nil, fmt.Errorf("reply not understood: %q", line)

@@ -31,7 +31,11 @@ func TestParseReply(t *testing.T) {
 		"no number":         {":x\r\n", nil},
 		"too short a text":  {"$4\r\nab\r\n", nil},
 		"too short a list":  {"*2\r\n:1\r\n", nil},
-		"a list of no list": {"*-1\r\n", []any{}},
+		"no such length":    {"$-2\r\n", nil},
+		"longer than all":   {"$9223372036854775807\r\nab\r\n", nil},
+		"no end of a text":  {"$2\r\nabcd", nil},
+		"a list of no list": {"*-2\r\n", nil},
+		"nil inside":        {"*4\r\n_\r\n$-1\r\n*-1\r\n:1\r\n", []any{nil, nil, nil, int64(1)}},
 		"another kind":      {"%1\r\n:1\r\n:2\r\n", nil},
 	}
 	for name, tc := range tests {

@@ -54,7 +54,7 @@ func (a *anchor) process(ctx context.Context, conn server, scan *redis.ScanCmd) 
 	}
 	pipe := conn.Pipeline()
 	a.queue(ctx, pipe, scan)
-	err := answered(ctx, pipe)
+	_, err := pipe.Exec(ctx)
 	return err
 }
 
@@ -66,7 +66,7 @@ func (a *anchor) more(ctx context.Context, key string, scan *redis.ScanCmd) (run
 	info := pipe.Info(ctx, "server")
 	exists := redis.NewIntCmd(ctx, "exists", key)
 	a.queue(ctx, pipe, exists)
-	if err := answered(ctx, pipe); err != nil {
+	if _, err := pipe.Exec(ctx); err != nil {
 		return "", false, err
 	}
 	return runID(info.Val()), exists.Val() == 1, nil

@@ -112,7 +112,7 @@ func sendTo(ctx context.Context, server *redis.Client, parts []*part) {
 		}
 		cmds[i] = pipe.Do(ctx, args...)
 	}
-	_ = answered(ctx, pipe) // each command has its own error
+	_, _ = pipe.Exec(ctx) // each command has its own error
 	for i, p := range parts {
 		p.reply, p.err = cmds[i].Result()
 	}

@@ -27,7 +27,7 @@ func scanKeys(ctx context.Context, node *redis.Client, pattern string, take func
 	for rounds := 1; ; {
 		pipe := node.Pipeline()
 		scan, info := pipe.Scan(ctx, at, pattern, keysAtOnce), pipe.Info(ctx, "server")
-		_ = answered(ctx, pipe)
+		_, _ = pipe.Exec(ctx)
 		keys, next, err := scan.Result()
 		if err == nil && at|next != 0 { // else it was the only step
 			err = info.Err()

@@ -87,7 +87,7 @@ func (f *follower) returns(ctx context.Context, pointers []field) ([][]byte, err
 	for i, p := range pointers {
 		cmds[i] = pipe.HGet(ctx, retKey(p.value), p.name)
 	}
-	_ = answered(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
 	returns, size := make([][]byte, len(pointers)), 0
 	for i, cmd := range cmds {
 		err := classify(cmd.Err(), retPrefix)

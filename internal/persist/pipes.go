@@ -80,7 +80,7 @@ func (p *pipes) send(ctx context.Context, n *nodePipe) {
 		n.wait = redis.NewIntCmd(ctx, "wait", p.conn.minReplicas, p.conn.waitTimeout.Milliseconds())
 		_ = pipe.Process(ctx, n.wait)
 	}
-	_ = answered(ctx, pipe) // each command has its own error
+	_, _ = pipe.Exec(ctx) // each command has its own error
 	for _, t := range n.transactions {
 		t.settle()
 	}
@@ -143,7 +143,7 @@ func (p *pipes) follow(ctx context.Context) {
 		cmd.SetErr(nil)
 	}
 	_ = pipe.BatchProcess(ctx, astray...)
-	_ = answered(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
 }
 
 func moved(err error) bool {

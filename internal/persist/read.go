@@ -84,7 +84,7 @@ func heads(ctx context.Context, c *connection, keys []string, limit int) ([]stri
 	for i, key := range keys {
 		cmds[i] = pipe.GetRange(ctx, key, 0, int64(limit)-1)
 	}
-	_ = answered(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
 	values := make([]string, len(keys))
 	for i, cmd := range cmds {
 		err := classify(cmd.Err(), keys[i])

@@ -86,7 +86,7 @@ func (w *sweep) page(ctx context.Context, conn *redis.Conn, ask func(cursor uint
 	clock, scan := redis.NewTimeCmd(ctx, "time"), ask(w.at.Cursor, w.stepSize())
 	pipe := conn.Pipeline()
 	_ = pipe.BatchProcess(ctx, clock, scan)
-	_ = answered(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
 	for _, cmd := range []redis.Cmder{clock, scan} {
 		if err := shared(classify(cmd.Err(), w.keyOfScan(scan))); err != nil {
 			return nil, 0, hold(err)

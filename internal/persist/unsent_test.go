@@ -11,8 +11,8 @@ import (
 	"returnd/test/servers"
 )
 
-// TestRefusedLogins: with a password that holds no longer, nothing passes for written, and nothing for missing. The
-// client library leaves the commands of such a pipeline without an error.
+// TestRefusedLogins: with a password that holds no longer, nothing passes for written, and nothing for missing
+// (see unsent).
 func TestRefusedLogins(t *testing.T) {
 	for _, form := range []string{"one server", "cluster"} {
 		t.Run(form, func(t *testing.T) {

@@ -67,7 +67,8 @@ func (c *Cleaner) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	// Replicas that start together do not all look at once; soon enough for one that is restarted every night.
+	// Replicas that start together do not all look at once. It is soon enough for one that is restarted every minute, and
+	// to take over when the holder dies just then.
 	pause := mathrand.N(min(c.cfg.Interval, firstPause)) // #nosec G404 -- jitter
 	for sleep(ctx, pause) {
 		pause = c.turn(ctx)
@@ -77,7 +78,7 @@ func (c *Cleaner) Run(ctx context.Context) error {
 
 const (
 	// firstPause is the longest that a replica waits after its start.
-	firstPause = time.Minute
+	firstPause = time.Second
 	// failedPause is how long a replica waits that could not sweep.
 	failedPause = 5 * time.Second
 )

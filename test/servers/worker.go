@@ -74,7 +74,12 @@ func WorkerBinary(t testing.TB) string {
 // in Redis is what came of their returns.
 func Worker(t testing.TB, args ...string) *Process {
 	t.Helper()
-	p := newProcess(t, "worker", WorkerBinary(t))
+	return workerFrom(t, WorkerBinary(t), args...)
+}
+
+func workerFrom(t testing.TB, binary string, args ...string) *Process {
+	t.Helper()
+	p := newProcess(t, "worker", binary)
 	p.env, p.args = environment(os.Environ(), args)
 	p.env = append([]string{"RETURND_CLEANUP__INTERVAL=0s"}, p.env...) // the last of a name counts
 	if err := p.launch(); err != nil {

@@ -63,6 +63,10 @@ func (b *sweepBar) finish() {
 
 // sweepResult shows what became of each kind of thing.
 func (s screen) sweepResult(out io.Writer, r cleanup.Result) error {
+	if len(r.Of) == 0 { // a table of nothing
+		_, err := fmt.Fprintln(out, sweepLine(r))
+		return err
+	}
 	g := grid{header: []string{"KIND", "LOOKED AT", "REMOVED", "MENDED", "KEPT"}}
 	for _, kind := range slices.Sorted(maps.Keys(r.Of)) {
 		g.rows = append(g.rows, sweepRow(kind, r.Of[kind]))
@@ -117,7 +121,7 @@ func (s screen) cleanupStatus(out io.Writer, status cleanup.Status) error {
 		}
 	}
 	if r := status.Running; r != nil {
-		rows = append(rows, []string{"so far", sweepLine(*r)})
+		rows = append(rows, []string{unfinished(status), sweepLine(*r)})
 	}
 	rows = append(rows, []string{"next", nextSweep(status)}, []string{"last", "never"})
 	if r := status.Last; r != nil {
@@ -127,8 +131,20 @@ func (s screen) cleanupStatus(out io.Writer, status cleanup.Status) error {
 	return g.write(out, s)
 }
 
+// unfinished names a sweep that goes on, or one whose sweeper is gone.
+func unfinished(status cleanup.Status) string {
+	if status.Holder == nil {
+		return "unfinished"
+	}
+	return "so far"
+}
+
 func nextSweep(status cleanup.Status) string {
 	switch {
+	case status.Running != nil && status.Holder != nil:
+		return "planned when this one is done"
+	case status.Running != nil && !status.Next.IsZero():
+		return "due: the unfinished one is gone on with"
 	case status.Next.IsZero():
 		return "when told to (cleanup.interval is 0s)"
 	case !status.Next.After(status.Now):

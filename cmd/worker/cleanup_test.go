@@ -115,8 +115,9 @@ func TestCleanupStatus(t *testing.T) {
 		{
 			"at it",
 			cleanup.Status{Now: now, Running: &so, Holder: &cleanup.Holder{By: "web1/7", Since: now.Add(-5 * time.Second), Until: now.Add(time.Second)}},
-			[]string{"web1/7, since ", "(5s ago)", "so far    removed 2 of 5", "taken over 2 times"},
+			[]string{"web1/7, since ", "(5s ago)", "so far    removed 2 of 5", "taken over 2 times", "next      planned when this one is done"},
 		},
+		{"left unfinished", cleanup.Status{Now: now, Next: now, Running: &so}, []string{"sweeping    nobody", "unfinished  removed 2 of 5", "due: the unfinished one is gone on with"}},
 		{"held by hand", cleanup.Status{Now: now, Holder: &cleanup.Holder{By: "maintenance"}}, []string{"maintenance, for ever: its lease has no TTL"}},
 	}
 	for _, test := range tests {

@@ -160,7 +160,7 @@ func (c *Cleaner) next(started, finished time.Time) time.Time {
 // Status looks who has the lease, and what the last sweep did.
 func (c *Cleaner) Status(ctx context.Context) (Status, error) {
 	s, err := c.lease.state(ctx)
-	if err == nil && c.cfg.Interval > 0 {
+	if going := s.Holder != nil && s.Running != nil; err == nil && c.cfg.Interval > 0 && !going {
 		s.Next = s.Now.Add(max(c.due(s), 0))
 	}
 	return s, err

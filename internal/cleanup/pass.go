@@ -205,10 +205,11 @@ func (p *pass) end(ctx context.Context, err error) error {
 	p.c.metrics.swept(ctx, outcome(r, err), p.elapsed())
 	switch {
 	case err == nil && r.Error == "":
-		p.c.log.Info("sweep done", append(about, "next", r.Next)...)
 		if p.order.whole() {
 			p.c.succeeded.Store(r.Finished.Unix())
+			about = append(about, "next", r.Next)
 		}
+		p.c.log.Info("sweep done", about...)
 	case err == nil:
 		p.c.log.Error("sweep done, but for what could not be swept", append(about, "error", r.Error)...)
 	case errors.Is(err, ErrLeaseLost):

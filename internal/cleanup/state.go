@@ -14,7 +14,7 @@ type Status struct {
 	Holder *Holder `json:"holder,omitempty"`
 	// Token is the greatest so far; 0 where there was no sweep yet.
 	Token int64 `json:"token"`
-	// Next is when a sweep is due; zero where none will be by itself.
+	// Next is when a sweep is due; zero where none will be by itself, and while one goes on: its end plans the next.
 	Next time.Time `json:"next,omitzero"`
 	// Running is the sweep that goes on, or waits for somebody to go on with it.
 	Running *Result `json:"running,omitempty"`

@@ -32,7 +32,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		ReplyPrefixes: []string{"_INBOX."}, Concurrent: 64, Timeout: 10 * time.Second, PartTimeout: 5 * time.Second,
-		Heavy: 2, HeavyRateBytes: 64 << 20,
+		Heavy: 2, HeavyRateBytes: 32 << 20,
 		RedisExecute: RedisExecute{Allow: []string{}, Keys: []string{}},
 	}
 }

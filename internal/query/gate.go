@@ -62,7 +62,11 @@ func (g *gate) full() *failure {
 		"this worker reads %d large answers already (query.heavy): try again in a second", cap(g.slots)))
 }
 
-// pace spreads reading over time, but lets half a second's worth through at once, so that a single job does not wait.
+// crowded tells that some wait for their turn.
+func (g *gate) crowded() bool { return len(g.line) > cap(g.slots) }
+
+// pace spreads reading over time, but lets half a second's worth through at once, so that a single job does not wait. Where
+// many want to read there is no such reserve: it would only take the machine from everybody else, and shorten no queue.
 type pace struct {
 	rate float64 // bytes a second; 0 is no bound
 
@@ -72,8 +76,8 @@ type pace struct {
 }
 
 // take waits until so many bytes more may be read.
-func (p *pace) take(ctx context.Context, bytes int) error {
-	wait := p.reserve(float64(bytes), time.Now())
+func (p *pace) take(ctx context.Context, bytes int, crowded bool) error {
+	wait := p.reserve(float64(bytes), time.Now(), crowded)
 	if wait <= 0 {
 		return nil
 	}
@@ -87,7 +91,7 @@ func (p *pace) take(ctx context.Context, bytes int) error {
 	}
 }
 
-func (p *pace) reserve(bytes float64, now time.Time) time.Duration {
+func (p *pace) reserve(bytes float64, now time.Time, crowded bool) time.Duration {
 	if p.rate == 0 {
 		return 0
 	}
@@ -95,6 +99,9 @@ func (p *pace) reserve(bytes float64, now time.Time) time.Duration {
 	defer p.mu.Unlock()
 	if !p.at.IsZero() {
 		p.credit = min(p.rate/2, p.credit+now.Sub(p.at).Seconds()*p.rate)
+	}
+	if crowded {
+		p.credit = min(p.credit, p.rate/100)
 	}
 	p.at = now
 	p.credit -= bytes
@@ -119,7 +126,7 @@ func (c *call) weigh(bytes int) error {
 		}
 		c.turn.inside = true
 	}
-	return g.pace.take(c.ctx, bytes)
+	return g.pace.take(c.ctx, bytes, g.crowded())
 }
 
 // rest lets others read while the caller is slow. The request has to enter again.

@@ -104,7 +104,7 @@ func TestPace(t *testing.T) {
 		began := time.Now()
 		take := func(bytes int, want time.Duration) {
 			t.Helper()
-			if err := p.take(t.Context(), bytes); err != nil || time.Since(began) != want {
+			if err := p.take(t.Context(), bytes, false); err != nil || time.Since(began) != want {
 				t.Errorf("%v after %v, want %v", err, time.Since(began), want)
 			}
 		}
@@ -115,9 +115,14 @@ func TestPace(t *testing.T) {
 		began = time.Now()
 		take(rate/2, 0)
 		take(rate, time.Second)
+		<-time.After(time.Minute)
+		began = time.Now()
+		if err := p.take(t.Context(), rate/2, true); err != nil || time.Since(began) < 450*time.Millisecond {
+			t.Errorf("among many, %v after %v", err, time.Since(began))
+		}
 		ended, end := context.WithCancelCause(t.Context())
 		end(errStopping)
-		if err := p.take(ended, rate); !errors.Is(err, errStopping) {
+		if err := p.take(ended, rate, false); !errors.Is(err, errStopping) {
 			t.Errorf("whose request ended got %v", err)
 		}
 	})

@@ -77,7 +77,7 @@ var table = map[string]rule{
 
 	"test":                   {nil, nil, "looks at the repository from outside"},
 	"test/servers":           {[]string{"internal/*"}, anything, "starts what tests run against; no product code may import it"},
-	"test/e2e":               {[]string{"internal/*", "test/servers"}, anything, "end to end: drives the product and looks behind it"},
+	"test/e2e":               {[]string{"internal/*", "client", "test/servers"}, anything, "end to end: drives the product and looks behind it"},
 	"test/acl":               {[]string{"internal/*", "client", "test/servers", "test/deploy"}, anything, "runs the worker and everybody else under the permissions that deploy/ and the documents give them"},
 	"test/bench":             {[]string{"internal/*", "test/servers"}, anything, "measures the product end to end"},
 	"test/containers":        {[]string{"internal/*", "test/servers"}, anything, "the same servers and the worker as containers; no product code may import it"},

@@ -76,7 +76,7 @@ func classifyReply(text, key string) error {
 	text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ")
 	code, _, _ := strings.Cut(text, " ")
 	if code == "WRONGTYPE" {
-		return job.Reject(job.ReasonWrongType, "key %s holds a value of another type: rename or delete it, then replay", keyKind(key))
+		return job.Reject(job.ReasonWrongType, "key %s holds a value of another type: rename or delete it", keyKind(key))
 	}
 	if remedy, ok := remedies[code]; ok {
 		if code == "NOPERM" { // it names the command or the kind of key

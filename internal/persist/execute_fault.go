@@ -26,13 +26,16 @@ func faultOf(err error, name string, chosen bool) error {
 		return job.Refuse(job.RefusedTooLarge, "the reply of %s does not fit one message of the NATS server: ask for less", name)
 	case errors.Is(err, job.ErrUnavailable) || asRefusal(err) != nil:
 		return err
-	case errors.Is(err, redis.ErrPoolTimeout):
+	case errors.Is(err, redis.ErrPoolTimeout), !isReply(err) && changesNothing(name):
 		return unavailable(err)
 	case !isReply(err):
 		return job.Refuse(job.RefusedUnavailable, "the connection to Redis broke before its answer to %s: whether it was done is not known; look before you try again", name)
 	}
 	return replyFault(err.Error(), name, chosen)
 }
+
+// changesNothing tells what may be asked again without a thought: redis_get, and our own questions about a command.
+func changesNothing(name string) bool { return name == "get" || name == "command" }
 
 func replyFault(text, name string, chosen bool) error {
 	code, _, _ := strings.Cut(text, " ")

@@ -52,7 +52,7 @@ func (f *follower) take(ctx context.Context, minions []field) (refused string, e
 		for i := range chunk {
 			chunk[i].value = jids[i]
 		}
-		runs := slices.DeleteFunc(chunk, func(m field) bool { return m.value == "" || len(m.value) > maxJID })
+		runs := slices.DeleteFunc(chunk, func(m field) bool { return m.value == "" || m.value == otherType || len(m.value) > maxJID })
 		if refused, err := f.follow(ctx, runs); err != nil {
 			return refused, err
 		}
@@ -90,11 +90,12 @@ func (f *follower) returns(ctx context.Context, pointers []field) ([][]byte, err
 	_, _ = pipe.Exec(ctx)
 	returns, size := make([][]byte, len(pointers)), 0
 	for i, cmd := range cmds {
-		err := classify(cmd.Err(), retPrefix)
-		if err != nil && !isWrongType(err) {
+		switch err := classify(cmd.Err(), retPrefix); {
+		case isWrongType(err):
+			returns[i] = []byte(otherType)
+		case err != nil:
 			return nil, err
-		}
-		if cmd.Err() == nil {
+		case cmd.Err() == nil:
 			returns[i] = view(cmd.Val())
 			size += len(cmd.Val())
 		}

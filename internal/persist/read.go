@@ -74,7 +74,10 @@ func each(yield func(f field) error) take {
 	}
 }
 
-// heads reads the beginnings of string values, up to limit bytes of each; those missing or of another type are empty.
+// otherType stands for a value that is none: no load and no jid looks so.
+const otherType = "\x00"
+
+// heads reads the beginnings of string values, up to limit bytes of each; those missing are empty.
 func heads(ctx context.Context, c *connection, keys []string, limit int) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -88,10 +91,13 @@ func heads(ctx context.Context, c *connection, keys []string, limit int) ([]stri
 	values := make([]string, len(keys))
 	for i, cmd := range cmds {
 		err := classify(cmd.Err(), keys[i])
-		if err != nil && !isWrongType(err) {
+		values[i] = cmd.Val()
+		switch {
+		case isWrongType(err):
+			values[i] = otherType
+		case err != nil:
 			return nil, err
 		}
-		values[i] = cmd.Val()
 	}
 	return values, nil
 }

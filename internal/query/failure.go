@@ -124,8 +124,6 @@ func (s *Service) rejected(r *job.Rejection) *failure {
 	switch r.Reason {
 	case job.ReasonJIDReq:
 		return malformed("%s: the jid asks for a new one: get it from %s.prep_jid first", r.Reason, s.subjects.Returner())
-	case job.ReasonWrongType:
-		return malformed("%s: %s: a value of another type sits at the key in Redis, rename or delete it", r.Reason, r.Detail)
 	default:
 		return malformed("%s: %s", r.Reason, r.Detail)
 	}

@@ -29,6 +29,8 @@ type Service struct {
 	slots chan struct{}
 	gate  *gate
 	flows *flows
+	// trouble is why the store could not be used lately.
+	trouble trouble
 	// ready is closed once the endpoints are subscribed.
 	ready chan struct{}
 }
@@ -144,8 +146,11 @@ func (s *Service) serve(work context.Context, e *endpoint, c *call) {
 		return
 	}
 	f, unexpected := s.failureOf(c.ctx, err)
-	if unexpected {
+	switch {
+	case unexpected:
 		s.log.Error("query failed", "endpoint", e.Name, "error", err)
+	case errors.Is(err, job.ErrUnavailable) && f.code == codeUnavailable && s.trouble.news(err, time.Now()):
+		s.log.Warn("queries cannot be answered", "endpoint", e.Name, "error", err)
 	}
 	c.fail(f)
 }

@@ -18,7 +18,8 @@ type Reader interface {
 	Returns(ctx context.Context, profile, jid, cursor string, yield func(minion string, ret []byte) error) (next string, err error)
 	// Load is nil where the job has none.
 	Load(ctx context.Context, profile, jid string) ([]byte, error)
-	// Jobs hands over every job within the span that has a load, newest first.
+	// Jobs hands over every job within the span that has a load, newest first. A value of another type in a load's place
+	// comes as something that is not JSON.
 	Jobs(ctx context.Context, profile string, span job.Span, cursor string, yield func(jid string, load []byte) error) (next string, err error)
 	// Progress counts a job's returns, and hands over the expected minions that have not returned.
 	Progress(ctx context.Context, profile, jid string, missing func(minion string) error) (job.Progress, error)
@@ -28,7 +29,7 @@ type Reader interface {
 
 // FleetReader looks across jobs.
 type FleetReader interface {
-	// LastReturns hands over each minion's latest return of one function.
+	// LastReturns hands over each minion's latest return of one function, a value of another type as Jobs does.
 	LastReturns(ctx context.Context, profile, fun, cursor string, yield func(minion string, ret []byte) error) (next string, err error)
 	Minions(ctx context.Context, profile, cursor string, yield func(id string) error) (next string, err error)
 	// History is a minion's latest jobs, greatest jid first, no job twice, limit at most.

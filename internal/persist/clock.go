@@ -15,8 +15,9 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 // observe takes the server's answer to a question asked at a time of ours.
 func (c *clock) observe(server, asked time.Time) { c.ahead.Store(int64(server.Sub(asked))) }
 
-// lateMargin is how near its end a job already counts as late: its returns may be gone by the time of the write.
-const lateMargin = time.Minute
+// lateMargin is how near its end a job already counts as late: its returns may be gone. Time passes until the write; and
+// a job's returns end with the earliest of them, which where the jid's clock was ahead is so much before the others.
+const lateMargin = time.Hour
 
 // expiry is when a job that started at start is to be gone, in Unix seconds; 0 is never. A job whose time has passed
 // already is kept for a short while from now. late tells that the job's keys may be gone, in part, already.

@@ -7,7 +7,7 @@
 -- Result: 0; the error of a key of another type.
 -- A list whose head has a jid of 20 digits holds no greater one of these: what is not greater goes below the head. So a
 -- greater one is new to the list. All others are looked for: 6 µs.
-local call, sub, find, match = redis.call, string.sub, string.find, string.match
+local call, match = redis.call, string.match
 local key, limit = KEYS[1], tonumber(ARGV[1])
 local head = call('LINDEX', key, 0)
 local created = not head
@@ -22,7 +22,7 @@ local greatest = head and numeric(head)
 -- outlived tells that the list's last entry is of a later job.
 local function outlived(entry)
 --include order.lua
-  local function jidof(e) return sub(e, 1, find(e, '\t', 1, true) - 1) end
+  local function jidof(e) return match(e, '^[^\t]*') end
   return before(jidof(entry), jidof(call('LINDEX', key, -1)))
 end
 

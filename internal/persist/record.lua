@@ -7,19 +7,18 @@
 -- ARGV[4]   length from which a history is full
 -- ARGV[5]   g, the number of groups
 -- ARGV[6..]   for each group: jid, "1" if it counts as a time jid else "0", expiry in Unix seconds ("0": none), "1" if
---             its histories must be searched (the job is late; the batch holds one of its returns twice) else "0",
+--             its histories must be searched (the job is late, or its jid is custom; the batch holds one of its returns
+--             twice) else "0",
 --             number of runs; for each run of returns of one function: their number, entry (jid TAB function)
 -- Result: a flat list of number of the return (from 1), error text for the keys that could not be written.
 -- A history need not be searched for a return that is new to ret:<jid>, since both are written in one transaction, and
--- live as long. A time jid greater than the pointer's, or without a pointer, is new by the same reason, and is told
--- without another command.
+-- live as long. A time jid greater than the pointer's is new by the same reason, and is told without another command.
 local call, pcall, horizon = redis.call, redis.pcall, ARGV[1]
 --include order.lua
 
 -- outlived tells that a list's last entry is of a later job.
 local function outlived(key, jid)
-  local tail = call('LINDEX', key, -1)
-  return before(jid, sub(tail, 1, find(tail, '\t', 1, true) - 1))
+  return before(jid, string.match(call('LINDEX', key, -1), '^[^\t]*'))
 end
 
 -- push puts an entry at the head of a list. An old one that comes again must not push a later one out of a full list:
@@ -72,30 +71,21 @@ for i = (#KEYS - groups) / 2, 1, -1 do
   pointers[i], first[key] = key, i
 end
 local stored = call('MGET', unpack(pointers))
-local now, mover = {}, {} -- by that number: the pointer's jid; the return that moved it there, and
-local expires = {}        -- the pointer's expiry
+local now, expires = {}, {} -- by that number: the jid that the pointer is moved to, and its expiry
 
--- advance moves a pointer if the jid beats it, and tells whether that proves the history not to hold the jid. Custom
--- jids prove nothing: their order is not that of their expiries.
-local function advance(i, jid, istime, plain, expiry)
+-- advance moves a pointer if the jid beats it.
+local function advance(i, jid, istime, expiry, greater)
   local f = first[pointers[i]]
   local old = now[f] or stored[f]
-  if plain and old and digits(old) and old < jid then -- the usual case, told by the shortest way
-    now[f], mover[f], expires[f] = jid, i, expiry
-    return true
-  end
-  if not old or (old ~= jid and beats(jid, istime, old)) then
-    now[f], mover[f], expires[f] = jid, i, expiry
-    return plain and (not old or digits(old))
-  end
-  if old == jid and expiry ~= '0' then -- the earliest anchor wins
+  if not old or old ~= jid and (greater and old == stored[f] or beats(jid, istime, old)) then
+    now[f], expires[f] = jid, expiry
+  elseif old == jid and expiry ~= '0' then -- the earliest anchor wins
     if not now[f] then
       note(i, pcall('EXPIREAT', pointers[i], expiry, 'LT'))
     elseif tonumber(expiry) < tonumber(expires[f]) then
       expires[f] = expiry
     end
   end
-  return false
 end
 
 -- held tells whether a list holds an entry, or the error that keeps it from being told.
@@ -104,22 +94,42 @@ local function held(returns, list, entry, search)
   return not new and pcall('LPOS', list, entry)
 end
 
+-- record does one return. A time jid that is greater than the pointer's was not in the history before; what the pointer
+-- has been moved to by the same call proves nothing, nor do custom jids: their order is not that of their expiries.
+local function record(i, returns, jid, istime, plain, expiry, search, entry)
+  local list, old = KEYS[groups + 2 * i], stored[i]
+  local greater = plain and old and digits(old) and old < jid
+  if pointers[i] ~= list then advance(i, jid, istime, expiry, greater) end
+  local fresh = greater and not search
+  note(i, not fresh and held(returns, list, entry, search) or push(list, jid, entry, expiry, fresh))
+end
+
 local i, at = 0, 6
 for g = 1, groups do
   local jid, istime, expiry, search = ARGV[at], ARGV[at + 1] == '1', ARGV[at + 2], ARGV[at + 3] == '1'
   local plain = istime and digits(jid)
+  local foreign = pcall('HLEN', KEYS[g]) -- an error: the returns cannot be stored
   for _ = 1, tonumber(ARGV[at + 4]) do
     local entry = ARGV[at + 6]
     for _ = 1, tonumber(ARGV[at + 5]) do
       i = i + 1
-      local list = KEYS[groups + 2 * i]
-      local fresh = pointers[i] ~= list and advance(i, jid, istime, plain, expiry) and not search
-      note(i, not fresh and held(KEYS[g], list, entry, search) or push(list, jid, entry, expiry, fresh))
+      if type(foreign) == 'table' then
+        note(i, foreign)
+      else
+        record(i, KEYS[g], jid, istime, plain, expiry, search, entry)
+      end
     end
     at = at + 2
   end
   at = at + 5
 end
 
-for f, number in pairs(mover) do note(number, set(pointers[f], now[f], expires[f], stored[f])) end
+for f, jid in pairs(now) do
+  local reply = set(pointers[f], jid, expires[f], stored[f])
+  if type(reply) == 'table' and reply.err then
+    for k = f, i do
+      if first[pointers[k]] == f then note(k, reply) end
+    end
+  end
+end
 return failed

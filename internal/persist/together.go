@@ -68,7 +68,7 @@ func (p *plan) newRecord(ctx context.Context, groups []group, members int) recor
 	}
 	for i := range groups {
 		g := &groups[i]
-		args = append(args, &g.jid, flag(g.rank.Timed()), &g.expiry, flag(g.late || g.again))
+		args = append(args, &g.jid, flag(g.rank.Timed()), &g.expiry, flag(g.late || g.again || !g.rank.Timed()))
 		args = p.appendRuns(args, g)
 		for _, position := range g.members {
 			ret := p.returnAt(position)

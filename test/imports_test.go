@@ -87,7 +87,7 @@ var table = map[string]rule{
 }
 
 // testLibraries may be imported by any test file.
-var testLibraries = []string{"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid"}
+var testLibraries = []string{"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/santhosh-tekuri/jsonschema/v6"}
 
 // pkg is what `go list -json` tells of a package.
 type pkg struct {

@@ -12,9 +12,9 @@ import (
 func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check the configuration, or print it",
+		Short: "Check the configuration, print it, or describe it",
 	}
-	cmd.AddCommand(newConfigCheck(), newConfigPrint())
+	cmd.AddCommand(newConfigCheck(), newConfigPrint(), newConfigSchema())
 	return cmd
 }
 

@@ -39,7 +39,7 @@ func TestExitCodes(t *testing.T) {
 		{"help of the flags", []string{"help", "flags"}, 0, "--consume.batch.wait duration"},
 		{"version", []string{"version"}, 0, "worker "},
 		{"no command", nil, 2, "worker: worker: name a command, one of cleanup, config, dead, demo,"},
-		{"no command of a group", []string{"config"}, 2, "worker: worker config: name a command, one of check, print;"},
+		{"no command of a group", []string{"config"}, 2, "worker: worker config: name a command, one of check, print, schema;"},
 		{"unknown command", []string{"pubish"}, 2, `worker: unknown command "pubish": did you mean 'worker publish'?`},
 		{"unknown command, nothing alike", []string{"xyzzy"}, 2, `worker: unknown command "xyzzy": use one of cleanup, config,`},
 		{"unknown command of a group", []string{"config", "show-all"}, 2, `unknown command "show-all": use one of check, print`},

@@ -76,7 +76,7 @@ func newRoot() *cobra.Command {
 	addConfigFlags(root.PersistentFlags())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newRun(), newDemo(), newFleetCommand(), newPublish(), newQuery(), newCleanup(), newConfig(), newDead(), newHealthcheck(), newVersion(), newFlagsTopic())
+	root.AddCommand(newRun(), newDemo(), newFleetCommand(), newPublish(), newQuery(), newCleanup(), newConfig(), newDead(), newHealthcheck(), newBench(), newVersion(), newFlagsTopic())
 	root.SetUsageTemplate(root.UsageTemplate() + flagsNote)
 	root.SetFlagErrorFunc(explainFlag)
 	strict(root)

@@ -89,34 +89,31 @@ local function advance(i, jid, istime, expiry, greater)
 end
 
 -- held tells whether a list holds an entry, or the error that keeps it from being told.
-local function held(returns, list, entry, search)
-  local new = not search and pcall('HEXISTS', returns, sub(list, 17)) == 0 -- behind returnd/history:
+local function held(returns, count, list, entry, search)
+  local new = not search and (count == 0 or pcall('HEXISTS', returns, sub(list, 17)) == 0) -- behind returnd/history:
   return not new and pcall('LPOS', list, entry)
-end
-
--- record does one return. A time jid that is greater than the pointer's was not in the history before; what the pointer
--- has been moved to by the same call proves nothing, nor do custom jids: their order is not that of their expiries.
-local function record(i, returns, jid, istime, plain, expiry, search, entry)
-  local list, old = KEYS[groups + 2 * i], stored[i]
-  local greater = plain and old and digits(old) and old < jid
-  if pointers[i] ~= list then advance(i, jid, istime, expiry, greater) end
-  local fresh = greater and not search
-  note(i, not fresh and held(returns, list, entry, search) or push(list, jid, entry, expiry, fresh))
 end
 
 local i, at = 0, 6
 for g = 1, groups do
-  local jid, istime, expiry, search = ARGV[at], ARGV[at + 1] == '1', ARGV[at + 2], ARGV[at + 3] == '1'
+  local returns, jid, istime, expiry, search = KEYS[g], ARGV[at], ARGV[at + 1] == '1', ARGV[at + 2], ARGV[at + 3] == '1'
   local plain = istime and digits(jid)
-  local foreign = pcall('HLEN', KEYS[g]) -- an error: the returns cannot be stored
+  local count = pcall('HLEN', returns)
+  local foreign = type(count) == 'table' -- what cannot be stored is not noted
   for _ = 1, tonumber(ARGV[at + 4]) do
     local entry = ARGV[at + 6]
     for _ = 1, tonumber(ARGV[at + 5]) do
       i = i + 1
-      if type(foreign) == 'table' then
-        note(i, foreign)
+      if foreign then
+        note(i, count)
       else
-        record(i, KEYS[g], jid, istime, plain, expiry, search, entry)
+        -- A time jid that is greater than the pointer's was not in the history before. What the pointer has been moved to
+        -- by the same call proves nothing, nor do custom jids: their order is not that of their expiries.
+        local list, old = KEYS[groups + 2 * i], stored[i]
+        local greater = plain and old and digits(old) and old < jid
+        if pointers[i] ~= list then advance(i, jid, istime, expiry, greater) end
+        local fresh = greater and not search
+        note(i, not fresh and held(returns, count, list, entry, search) or push(list, jid, entry, expiry, fresh))
       end
     end
     at = at + 2

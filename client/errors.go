@@ -53,6 +53,8 @@ var (
 	ErrNoAnswer = errors.New("no answer in time")
 	// ErrIncomplete means that a reply in parts did not come whole and in order.
 	ErrIncomplete = errors.New("the reply is not complete")
+	// errWorkerGone is the end of a reply that its worker did not live to send.
+	errWorkerGone = errors.New("the worker that answered is gone: ask again")
 	// ErrNoStream means that no stream takes what was published. It is nats.ErrNoResponders too.
 	ErrNoStream = fmt.Errorf("no stream takes this subject: start `worker run`, which creates the stream, or create it yourself (%w)", nats.ErrNoResponders)
 )

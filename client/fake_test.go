@@ -37,6 +37,10 @@ func serve(t testing.TB, caller *nats.Conn, endpoint string, handle func(*fakeRe
 	if err != nil {
 		t.Fatal(err)
 	}
+	// As workers do: where nobody listens to confirmations, the worker is gone.
+	if _, err := nc.Subscribe("salt.returner.more.*.S1", func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}

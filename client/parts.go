@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -106,9 +107,7 @@ func (c *Client) open(endpoint string, request []byte) (*stream, error) {
 func (s *stream) close() { _ = s.sub.Unsubscribe() } // fails only where the connection is gone
 
 func (s *stream) next(ctx context.Context) (Part, error) {
-	patience, cancel := context.WithTimeout(ctx, s.client.timeout)
-	defer cancel()
-	m, err := s.sub.NextMsgWithContext(patience)
+	m, err := s.await(ctx)
 	if err != nil {
 		return Part{}, s.broken(s.client.explain(ctx, s.endpoint, err))
 	}
@@ -122,6 +121,32 @@ func (s *stream) next(ctx context.Context) (Part, error) {
 	return part, nil
 }
 
+// stillThere is how often a silent worker is looked after.
+const stillThere = time.Second
+
+// await waits for a message. A worker that has died in mid-answer is noticed by a confirmation that nobody takes.
+func (s *stream) await(ctx context.Context) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	for {
+		look, done := context.WithTimeout(ctx, stillThere)
+		m, err := s.sub.NextMsgWithContext(look)
+		done()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return m, s.gone(err)
+		}
+		s.confirm()
+	}
+}
+
+// gone explains that nobody listens where the worker of this reply did.
+func (s *stream) gone(err error) error {
+	if s.seq > 0 && errors.Is(err, nats.ErrNoResponders) {
+		return errWorkerGone
+	}
+	return err
+}
+
 // broken says that an error does not stand for the whole reply.
 func (s *stream) broken(err error) error {
 	if s.seq == 0 {
@@ -131,11 +156,11 @@ func (s *stream) broken(err error) error {
 }
 
 // confirm lets the worker send on. It goes only where workers listen for it: whoever answered in a worker's place does not choose
-// what we publish to.
+// what we publish to. Where nobody listens any more, the server says so to the reply subject.
 func (s *stream) confirm() {
 	if s.ended || !strings.HasPrefix(s.reply, s.client.subject("more.")) {
 		return
 	}
 	// What cannot be sent leaves the worker waiting, which the next part's absence tells.
-	_ = s.client.nc.Publish(s.reply, strconv.AppendInt(nil, int64(s.seq), 10))
+	_ = s.client.nc.PublishRequest(s.reply, s.sub.Subject, strconv.AppendInt(nil, int64(s.seq), 10))
 }

@@ -51,6 +51,7 @@ func TestSequencesThatAreNotWhole(t *testing.T) {
 			r.send(`[1]`, "", numbered("2", "false", "2"))
 		}, ErrIncomplete, "shape"},
 		{"no JSON", func(r *fakeReply) { r.whole("hm") }, ErrIncomplete, "no JSON"},
+		{"a worker that is gone", func(r *fakeReply) { r.send(a, "salt.returner.more.W1.gone", numbered("1", "true", "")) }, ErrIncomplete, "after 1 parts: ask salt.returner.e11: the worker that answered is gone"},
 		{"an error at the end", func(r *fakeReply) {
 			r.send(a, fakeMore, numbered("1", "true", ""))
 			r.fail("503", "Redis is away", "2", "")

@@ -171,3 +171,15 @@ func (w worker) ignored() (count int) {
 	}
 	return count
 }
+
+// metric is the value of the first line of /metrics that begins so, 0 where there is none.
+func (w worker) metric(begins string) int {
+	_, body := w.get("/metrics")
+	for line := range strings.Lines(body) {
+		if words := strings.Fields(line); strings.HasPrefix(line, begins) && len(words) > 1 {
+			n, _ := strconv.Atoi(words[len(words)-1])
+			return n
+		}
+	}
+	return 0
+}

@@ -106,7 +106,7 @@ func TestAnnouncedByAnother(t *testing.T) {
 }
 
 // calls is how often a server was given a command.
-func calls(t *testing.T, p *servers.Process, command string) (n int) {
+func calls(t testing.TB, p *servers.Process, command string) (n int) {
 	t.Helper()
 	stats, err := p.Do("INFO", "commandstats").Text()
 	if err != nil {

@@ -137,9 +137,9 @@ func TestAConnectionThatBreaksWithinATransaction(t *testing.T) {
 		batch := someReturns(random, fmt.Sprintf("-%d", round))
 		way := random.IntN(2)
 		w.breakAfter(1+random.IntN([]int{40_000, 700}[way]), way)
-		before := calls(t, r, "multi")
+		before := calls(t, r.proc, "multi")
 		errs := s.Write(t.Context(), batch)
-		if got, limit := calls(t, r, "multi")-before, len(batch)/4+4; got > limit {
+		if got, limit := calls(t, r.proc, "multi")-before, len(batch)/4+4; got > limit {
 			t.Fatalf("round %d: %d transactions for %d returns: sent again", round, got, len(batch))
 		}
 		for i, err := range errs {
@@ -209,15 +209,6 @@ func wantWritten(t testing.TB, r *rig, e job.Entry) {
 	if !r.redis.SIsMember(ctx, "minions", ret.Minion).Val() {
 		t.Errorf("%s is not among the minions", ret.Minion)
 	}
-}
-
-// calls is how often the server was given a command.
-func calls(t testing.TB, r *rig, command string) int {
-	t.Helper()
-	_, rest, _ := strings.Cut(r.redis.Info(t.Context(), "commandstats").Val(), "cmdstat_"+command+":calls=")
-	var n int
-	_, _ = fmt.Sscanf(rest, "%d,", &n)
-	return n
 }
 
 // A deadline that ends while a batch is being written, or its answers are waited for: the connection is closed, since

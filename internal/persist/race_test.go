@@ -17,8 +17,8 @@ import (
 	"returnd/test/servers"
 )
 
-// race is several workers that write the same returns to one Redis, while their connections are killed.
-type race struct {
+// writersRace is several workers that write the same returns to one Redis, while their connections are killed.
+type writersRace struct {
 	Workers int   // 2 to 4
 	Jobs    int   // of one second each
 	Minions int   // that return to each of them
@@ -30,8 +30,8 @@ type race struct {
 	Seed    int64 // of the order
 }
 
-func drawRace(t *rapid.T) race {
-	return race{
+func drawRace(t *rapid.T) writersRace {
+	return writersRace{
 		Workers: rapid.IntRange(2, 4).Draw(t, "workers"), Jobs: rapid.IntRange(1, 20).Draw(t, "jobs"),
 		Minions: rapid.IntRange(1, 6).Draw(t, "minions"), Batch: rapid.IntRange(1, 40).Draw(t, "batch"),
 		Copies: rapid.IntRange(1, 3).Draw(t, "copies"), Kills: rapid.Bool().Draw(t, "kills"), Forget: rapid.Bool().Draw(t, "forget"),
@@ -73,7 +73,7 @@ func TestWorkersThatRaceLeaveEachJobOnce(t *testing.T) {
 	}
 }
 
-func (r race) run(t *rapid.T, stores []*Store, nodes []*servers.Process, look redis.UniversalClient) {
+func (r writersRace) run(t *rapid.T, stores []*Store, nodes []*servers.Process, look redis.UniversalClient) {
 	random := rand.New(rand.NewPCG(uint64(r.Seed), 1)) // #nosec G404 -- repeatable
 	entries := r.returns(random)
 	var workers, troubles sync.WaitGroup
@@ -100,7 +100,7 @@ func (r race) run(t *rapid.T, stores []*Store, nodes []*servers.Process, look re
 	r.check(t, look, entries)
 }
 
-func (r race) returns(random *rand.Rand) []job.Entry {
+func (r writersRace) returns(random *rand.Rand) []job.Entry {
 	start := time.Now().Add(-time.Hour)
 	var entries []job.Entry
 	for j := range r.Jobs {
@@ -116,7 +116,7 @@ func (r race) returns(random *rand.Rand) []job.Entry {
 }
 
 // deliveries is what each worker is given.
-func (r race) deliveries(random *rand.Rand, entries []job.Entry, workers int) [][]job.Entry {
+func (r writersRace) deliveries(random *rand.Rand, entries []job.Entry, workers int) [][]job.Entry {
 	all := make([][]job.Entry, workers)
 	for _, e := range entries {
 		for range 1 + random.IntN(r.Copies) {
@@ -152,7 +152,7 @@ func deliver(s *Store, entries []job.Entry, size int) error {
 	return nil
 }
 
-func (r race) trouble(ctx context.Context, nodes []*servers.Process, random *rand.Rand) {
+func (r writersRace) trouble(ctx context.Context, nodes []*servers.Process, random *rand.Rand) {
 	for round := 0; ctx.Err() == nil && round < 60; round++ {
 		node := nodes[random.IntN(len(nodes))]
 		for range random.IntN(4) {
@@ -167,7 +167,7 @@ func (r race) trouble(ctx context.Context, nodes []*servers.Process, random *ran
 	}
 }
 
-func (r race) check(t *rapid.T, look redis.UniversalClient, entries []job.Entry) {
+func (r writersRace) check(t *rapid.T, look redis.UniversalClient, entries []job.Entry) {
 	ctx := context.Background()
 	want, greatest := map[string][]string{}, map[string]job.Rank{}
 	for _, e := range entries {

@@ -130,10 +130,12 @@ func (r writersRace) deliveries(random *rand.Rand, entries []job.Entry, workers 
 	return all
 }
 
-// deliver writes returns batch by batch, what was not confirmed again.
+// deliver writes returns batch by batch, what was not confirmed again after a moment, as the consumer does: a store that
+// has found the server away says so at once for some milliseconds.
 func deliver(s *Store, entries []job.Entry, size int) error {
 	for batch := range slices.Chunk(entries, size) {
-		for attempt, open := 0, slices.Clone(batch); len(open) > 0; attempt++ {
+		began := time.Now()
+		for open := slices.Clone(batch); len(open) > 0; <-time.After(time.Millisecond) {
 			var again []job.Entry
 			for i, err := range s.Write(context.Background(), open) {
 				if err != nil && !errors.Is(err, job.ErrUnavailable) {
@@ -142,8 +144,8 @@ func deliver(s *Store, entries []job.Entry, size int) error {
 				if err != nil {
 					again = append(again, open[i])
 				}
-				if err != nil && attempt == 2000 {
-					return fmt.Errorf("not written in %d attempts: %w", attempt, err)
+				if err != nil && time.Since(began) > 30*time.Second {
+					return fmt.Errorf("not written: %w", err)
 				}
 			}
 			open = again

@@ -30,6 +30,7 @@ type Client struct {
 	skipped  func(n int)
 	packing  packing
 	nameless bool
+	tracer   Tracer
 }
 
 // Option changes a Client.

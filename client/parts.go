@@ -56,14 +56,16 @@ func (c *Client) subject(endpoint string) string { return c.subjects.Returner() 
 // error. The request is a JSON object, or nothing; the client's profile is not added to it.
 func (c *Client) Parts(ctx context.Context, endpoint string, request []byte) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
-		s, err := c.open(endpoint, request)
+		s, end, err := c.open(ctx, endpoint, request)
+		defer func() { end(err) }()
 		if err != nil {
 			yield(Part{}, c.explain(ctx, endpoint, err))
 			return
 		}
 		defer s.close()
 		for !s.ended {
-			part, err := s.next(ctx)
+			var part Part
+			part, err = s.next(ctx)
 			if !yield(part, err) || err != nil {
 				return
 			}
@@ -80,27 +82,28 @@ type stream struct {
 	sub      *nats.Subscription
 }
 
-// open sends the request, with an inbox of its own for the reply.
-func (c *Client) open(endpoint string, request []byte) (*stream, error) {
+// open sends the request, with an inbox of its own for the reply. What becomes of it, end is told.
+func (c *Client) open(ctx context.Context, endpoint string, request []byte) (_ *stream, end func(error), err error) {
+	header := nats.Header{headerAccept: {"parts"}, headerWindow: {strconv.Itoa(c.window)}}
+	end = c.traceRequest(ctx, c.subject(endpoint), header)
 	// Not an inbox of the kind that Request uses: there somebody always listens, and a reader that leaves would go unnoticed.
 	inbox := c.nc.NewInbox()
 	sub, err := c.nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, err
+		return nil, end, err
 	}
 	s := &stream{client: c, endpoint: endpoint, sub: sub}
 	// Beyond the window comes one message at most, an error. More would be a worker that does not keep to it, which may cost its reply
 	// but not our memory.
 	room := c.window + 2
 	err = errors.Join(sub.SetPendingLimits(room, room*(int(c.nc.MaxPayload())+len(inbox)+maxSubject)), c.nc.PublishMsg(&nats.Msg{
-		Subject: c.subject(endpoint), Reply: inbox, Data: request,
-		Header: nats.Header{headerAccept: {"parts"}, headerWindow: {strconv.Itoa(c.window)}},
+		Subject: c.subject(endpoint), Reply: inbox, Data: request, Header: header,
 	}))
 	if err != nil {
 		s.close()
-		return nil, err
+		return nil, end, err
 	}
-	return s, nil
+	return s, end, nil
 }
 
 // close tells the worker, too: nobody listens on the inbox any more, which its next part will find.

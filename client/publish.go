@@ -91,8 +91,9 @@ func (c *Client) PublishLoad(ctx context.Context, jid string, load []byte) (Ack,
 }
 
 // Publish publishes a document and waits for the stream's ack.
-func (c *Client) Publish(ctx context.Context, d Document) (Ack, error) {
-	m, err := c.message(d)
+func (c *Client) Publish(ctx context.Context, d Document) (_ Ack, err error) {
+	m, end, err := c.message(ctx, d)
+	defer func() { end(err) }()
 	if err != nil {
 		return Ack{}, err
 	}
@@ -103,13 +104,14 @@ func (c *Client) Publish(ctx context.Context, d Document) (Ack, error) {
 	return publish(ctx, js, m, nil)
 }
 
-// message packs and names a document.
-func (c *Client) message(d Document) (*nats.Msg, error) {
-	m := &nats.Msg{Subject: d.Subject, Data: d.Body, Header: nats.Header{}}
+// message packs and names a document. What becomes of it, end is told.
+func (c *Client) message(ctx context.Context, d Document) (m *nats.Msg, end func(error), err error) {
+	m = &nats.Msg{Subject: d.Subject, Data: d.Body, Header: nats.Header{}}
+	end = c.tracePublish(ctx, m)
 	if c.packing.pack != nil {
 		packed, err := c.packing.pack(d.Body)
 		if err != nil {
-			return nil, fmt.Errorf("pack as %s: %w", c.packing.name, err)
+			return nil, end, fmt.Errorf("pack as %s: %w", c.packing.name, err)
 		}
 		m.Data, m.Header["Content-Encoding"] = packed, []string{c.packing.name}
 	}
@@ -118,9 +120,9 @@ func (c *Client) message(d Document) (*nats.Msg, error) {
 		m.Header[jetstream.MsgIDHeader] = []string{rand.Text()}
 	}
 	if size, limit := int64(m.Size()), c.nc.MaxPayload(); size > limit {
-		return nil, fmt.Errorf("%d bytes with its headers, the server's max_payload is %d", size, limit)
+		return nil, end, fmt.Errorf("%d bytes with its headers, the server's max_payload is %d", size, limit)
 	}
-	return m, nil
+	return m, end, nil
 }
 
 // packing is what becomes of a body; nothing where pack is nil.

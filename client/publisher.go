@@ -38,6 +38,7 @@ type sending struct {
 	weight int64
 	future jetstream.PubAckFuture
 	err    error
+	end    func(error) // is told what became of it
 }
 
 // NewPublisher makes a publisher; it starts nothing. settled hears of every document, in order and from one goroutine: nil once the stream
@@ -62,7 +63,8 @@ func (p *Publisher) Send(ctx context.Context, d Document) error {
 		return err
 	}
 	s := sending{Document: d, weight: weight}
-	m, err := p.client.message(d)
+	m, end, err := p.client.message(ctx, d)
+	s.end = end
 	if err == nil {
 		s.future, err = p.js.PublishMsgAsync(m)
 	}
@@ -78,6 +80,7 @@ func (p *Publisher) Close() { close(p.pending) }
 func (p *Publisher) Run(ctx context.Context) error {
 	for s := range p.pending {
 		err := p.await(ctx, s)
+		s.end(err)
 		p.room.give(s.weight)
 		if ctx.Err() != nil {
 			return ctx.Err()

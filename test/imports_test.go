@@ -36,12 +36,17 @@ var (
 // package that is not in it fails the test: its place is decided here first.
 // Test files are bound by the first column only: they may also use servers.
 var table = map[string]rule{
-	"cmd/worker": {[]string{"internal/*", "client"}, anything, "wires, starts and stops everything: the one place that knows all parts"},
+	"cmd/worker": {[]string{"internal/*", "client", "client/oteltrace"}, anything, "wires, starts and stops everything: the one place that knows all parts"},
 
 	"client": {
 		[]string{"internal/job"},
 		natsClient,
 		"what other programs import: whoever takes it takes NATS and the standard library along, and nothing else",
+	},
+	"client/oteltrace": {
+		[]string{"client", "internal/trail"},
+		slices.Concat(natsClient, meters),
+		"a package of its own, so that whoever takes the client need not take OpenTelemetry",
 	},
 	"internal/cfg": {
 		[]string{"internal/consume", "internal/persist", "internal/query", "internal/cleanup", "internal/telemetry", "internal/job"},
@@ -50,7 +55,7 @@ var table = map[string]rule{
 	},
 
 	"internal/consume": {
-		[]string{"internal/job"},
+		[]string{"internal/job", "internal/trail"},
 		slices.Concat(natsClient, meters, waiting, unpacking),
 		"NATS to memory: what stores a batch is its Sink, so Redis can be swapped without it",
 	},
@@ -60,7 +65,7 @@ var table = map[string]rule{
 		"memory to Redis: it is told what to store and never settles a message, so NATS has no place in it",
 	},
 	"internal/query": {
-		[]string{"internal/job"},
+		[]string{"internal/job", "internal/trail"},
 		slices.Concat(natsClient, meters, waiting),
 		"back out: reads through its own Store interface; deleting it touches cfg, cmd and tests alone",
 	},
@@ -70,10 +75,11 @@ var table = map[string]rule{
 		"housekeeping: owns the lease's keys; what it sweeps with is its Sweeper",
 	},
 	"internal/telemetry": {
-		nil, slices.Concat(meters, []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/contrib", "golang.org/x/sync"}),
-		"loggers, meters and health of any part: it knows none of them",
+		nil, slices.Concat(meters, []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/contrib", "github.com/go-logr/logr", "golang.org/x/sync"}),
+		"loggers, meters, tracers and health of any part: it knows none of them",
 	},
-	"internal/job": {nil, nil, "the nouns everybody shares: the standard library alone, so that they cost nobody a dependency"},
+	"internal/trail": {nil, meters, "trace contexts in headers, for whoever sends or gets messages; NATS' headers are a map, so not even its client"},
+	"internal/job":   {nil, nil, "the nouns everybody shares: the standard library alone, so that they cost nobody a dependency"},
 
 	"test":                   {nil, nil, "looks at the repository from outside"},
 	"test/servers":           {[]string{"internal/*"}, anything, "starts what tests run against; no product code may import it"},
@@ -173,9 +179,9 @@ func TestTableFalls(t *testing.T) {
 			return 4
 		case strings.HasPrefix(name, "cmd/"):
 			return 3
-		case name == "internal/cfg":
+		case name == "internal/cfg", name == "client/oteltrace":
 			return 2
-		case name == "internal/job", name == "internal/telemetry":
+		case name == "internal/job", name == "internal/telemetry", name == "internal/trail":
 			return 0
 		}
 		return 1

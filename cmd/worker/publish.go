@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,13 +99,18 @@ func runPublish(cmd *cobra.Command, o publishOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	tracing, end, err := followed(cmd.Context(), log)
+	if err != nil {
+		return err
+	}
+	defer end()
 	nc, err := connectNATS(c.NATS, log)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
 	// Without ids: the stream would have to remember one for each of perhaps millions, and repeats are harmless.
-	o.client = client.New(nc, append(pack, client.Prefix(c.Subjects.Prefix), client.WithoutMessageID())...)
+	o.client = client.New(nc, slices.Concat(pack, tracing, []client.Option{client.Prefix(c.Subjects.Prefix), client.WithoutMessageID()})...)
 	if o.redating {
 		o.redate = &redater{now: time.Now()}
 	}

@@ -42,7 +42,13 @@ func runQuery(cmd *cobra.Command, o queryOptions, args []string) error {
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
+	tracing, end, err := followed(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer end()
 	q := newQuestion(nc, c.Subjects.Prefix, o, args[0], request)
+	q.client = q.client.With(tracing...)
 	if o.watch {
 		if err := q.watch(ctx, cmd.ErrOrStderr()); err != nil {
 			return err

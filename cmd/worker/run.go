@@ -83,13 +83,14 @@ type worker struct {
 	config   cfg.Config
 	log      *slog.Logger
 	began    time.Time
-	metrics  *telemetry.Metrics
 	nc       *nats.Conn
 	store    *persist.Store
 	consumer *consume.Consumer
 	service  *query.Service
 	cleaner  *cleanup.Cleaner
 	health   *telemetry.Server
+	// telemetry makes the log, too.
+	telemetry *telemetry.Telemetry
 	// ready is closed once every part was ready for the first time.
 	ready chan struct{}
 }
@@ -102,13 +103,15 @@ func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 			w.abandon()
 		}
 	}()
-	log.Info("starting", "version", version(), "nats", redactURLs(c.NATS.Servers()), "redis", c.Persist.Redis.Name(),
-		"stream", c.Stream.Name, "subjects", c.Subjects.Prefix+".>", "http", c.HTTP.Addr)
-	if w.metrics, err = telemetry.NewMetrics(); err != nil {
+	if w.telemetry, err = startTelemetry(ctx, log); err != nil {
 		return nil, err
 	}
+	log = w.telemetry.Log
+	w.log = log
+	log.Info("starting", "version", version(), "nats", redactURLs(c.NATS.Servers()), "redis", c.Persist.Redis.Name(),
+		"stream", c.Stream.Name, "subjects", c.Subjects.Prefix+".>", "http", c.HTTP.Addr)
 	// The health server binds first: a taken port ends the worker before it did anything.
-	w.health = telemetry.New(c.HTTP.Addr, w.metrics, w.alive, w.checks(), log, w.details()...)
+	w.health = telemetry.New(c.HTTP.Addr, w.telemetry.Metrics, w.alive, w.checks(), log, w.details()...)
 	if err = w.health.Listen(ctx); err != nil {
 		return nil, err
 	}
@@ -122,17 +125,18 @@ func newWorker(ctx context.Context, c cfg.Config, log *slog.Logger, began time.T
 // build makes the parts between the two clients.
 func (w *worker) build() (err error) {
 	c, subjects := w.config, job.NewSubjects(w.config.Subjects.Prefix)
-	if w.store, err = persist.New(c.Persist, consume.NewAnnouncer(w.nc, subjects), w.log, w.metrics.Meter("persist")); err != nil {
+	if w.store, err = persist.New(c.Persist, consume.NewAnnouncer(w.nc, subjects), w.log, w.telemetry.Metrics.Meter("persist")); err != nil {
 		return fmt.Errorf("set up the store: %w", err)
 	}
-	w.consumer, err = consume.New(c.Consume, c.Stream, subjects, w.nc, w.store, w.log, w.metrics.Meter("consume"))
+	w.consumer, err = consume.New(c.Consume, c.Stream, subjects, w.nc, w.store, w.log, w.telemetry.Metrics.Meter("consume"))
 	if err != nil {
 		return fmt.Errorf("set up the consumer: %w", err)
 	}
-	w.service, err = query.New(c.Query, subjects, w.nc, w.store, w.log, w.metrics.Meter("query"))
+	w.service, err = query.New(c.Query, subjects, w.nc, w.store, w.log, w.telemetry.Metrics.Meter("query"))
 	if err != nil {
 		return fmt.Errorf("set up the query service: %w", err)
 	}
+	w.follow()
 	return w.addCleaner()
 }
 
@@ -154,7 +158,7 @@ func (w *worker) run(ctx context.Context, servers ...stage) error {
 //  3. query service: answers what it has begun with, the last writes included; callers lose the worker as late as possible;
 //  4. clients: nobody uses them any more;
 //  5. what the caller adds: embedded servers, which nobody is connected to any more;
-//  6. health server: tells how far the stop has come until the very end.
+//  6. health server: tells how far the stop has come until the very end, and hands on what exporters have not sent.
 func (w *worker) stages(servers ...stage) []stage {
 	order := []stage{
 		{"cleaner", 400 * time.Millisecond, w.cleaner.Run},
@@ -162,7 +166,7 @@ func (w *worker) stages(servers ...stage) []stage {
 		{"query service", 1500 * time.Millisecond, w.service.Run},
 		{"clients", 500 * time.Millisecond, w.holdClients},
 	}
-	return append(append(order, servers...), stage{"health server", 500 * time.Millisecond, w.health.Run})
+	return append(append(order, servers...), stage{"health server", 500 * time.Millisecond, w.show})
 }
 
 // holdClients keeps the clients until their turn to be closed comes, and tells when all is ready meanwhile.
@@ -189,5 +193,8 @@ func (w *worker) abandon() {
 	w.closeClients()
 	if w.health != nil {
 		_ = w.health.Close() // nothing was served yet that could be lost
+	}
+	if w.telemetry != nil {
+		endTelemetry(context.Background(), w.telemetry)
 	}
 }

@@ -24,7 +24,7 @@ func newCleaner(c cfg.Config, store *persist.Store, log *slog.Logger, meter metr
 
 // addCleaner builds the cleaner and has clean_old_jobs answered by it.
 func (w *worker) addCleaner() (err error) {
-	if w.cleaner, err = newCleaner(w.config, w.store, w.log, w.metrics.Meter("cleanup")); err != nil {
+	if w.cleaner, err = newCleaner(w.config, w.store, w.log, w.telemetry.Metrics.Meter("cleanup")); err != nil {
 		return fmt.Errorf("set up the cleanup: %w", err)
 	}
 	w.service.UseCleaner(cleanEndpoint{w.cleaner})

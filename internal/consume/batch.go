@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/trace"
 
 	"returnd/internal/job"
 )
@@ -24,6 +25,9 @@ type batch struct {
 	bytes   int
 	born    time.Time // when its first delivery came
 	alone   bool      // one delivery that came too often
+
+	span  trace.Span // nil: not followed
+	taken time.Time  // when a writer took it
 
 	mu         sync.Mutex // guards deliveries against the keep-alive
 	deliveries []delivery

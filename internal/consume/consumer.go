@@ -41,6 +41,7 @@ type Consumer struct {
 	sink    Sink
 	log     *slog.Logger
 	metrics *metrics
+	tracing tracing
 
 	queue   *queue
 	credit  *credit
@@ -71,6 +72,7 @@ func New(cfg Config, stream StreamConfig, subjects job.Subjects, nc *nats.Conn, 
 		streams: &streams{cfg: stream, subjects: subjects, js: js},
 		queue:   newQueue(cfg.Batch), poke: make(chan struct{}, 1),
 	}
+	m.messaging = c.conventions("process")
 	c.watch.update(func(s *watched) { s.fault, s.at = errors.New("not started yet"), time.Now() })
 	c.credit = newCredit(
 		cfg.Batch.Returns*(lanesPerWriter*cfg.InFlight+cfg.InFlight+1),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/codes"
 
 	"returnd/internal/job"
 )
@@ -136,15 +137,18 @@ func (l *letters) publish(ctx context.Context, some []letter) {
 
 func (l *letters) publishOne(ctx context.Context, d *letter) error {
 	c := l.c
+	ctx, span := c.tracing.letter(ctx, d)
+	defer span.End()
 	err := l.send(ctx, d)
 	if err != nil {
+		span.SetStatus(codes.Error, "not published")
 		c.metrics.deadFailed.Add(ctx, 1)
 		c.nak(&d.delivery, nakDelay)
 		return err
 	}
 	c.metrics.deadLetter(ctx, d.reason.Reason)
 	c.settle(&d.delivery, term)
-	c.log.Warn("dead letter", "reason", d.reason.Reason, "detail", d.reason.Detail,
+	c.log.WarnContext(ctx, "dead letter", "reason", string(d.reason.Reason), "detail", d.reason.Detail,
 		"sequence", d.delivery.sequence, "bytes", len(d.delivery.msg.Data))
 	return nil
 }

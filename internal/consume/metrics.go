@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"returnd/internal/job"
 )
@@ -17,7 +18,8 @@ type metrics struct {
 
 	stored, noCache, held, naked, dead, deadFailed metric.Int64Counter
 	batchSize                                      metric.Int64Histogram
-	batchAge                                       metric.Float64Histogram
+	batchAge, latency, process                     metric.Float64Histogram
+	messaging                                      metric.MeasurementOption // what the conventions want to know of process
 	reasons                                        map[job.Reason]metric.MeasurementOption
 }
 
@@ -46,6 +48,14 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 	m.batchAge, err = meter.Float64Histogram("returnd.consume.batch.age", metric.WithUnit("s"),
 		metric.WithDescription("Age of a batch's first message when the batch was settled"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
+	errs = append(errs, err)
+	m.latency, err = meter.Float64Histogram("returnd.consume.latency", metric.WithUnit("s"),
+		metric.WithDescription("Time from the stream's having a message to the confirmed write, by both machines' clocks"),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 600, 3600))
+	errs = append(errs, err)
+	m.process, err = meter.Float64Histogram("messaging.process.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time from a batch's being taken to its settlement"),
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10))
 	return m, errors.Join(append(errs, err)...)
 }
 
@@ -63,11 +73,14 @@ func (c *Consumer) observe(meter metric.Meter) error {
 		metric.WithDescription("Messages that this worker holds"))
 	fetched, err5 := meter.Int64ObservableCounter("returnd.consume.fetched", metric.WithUnit("{return}"),
 		metric.WithDescription("Messages taken off the stream, loads and redeliveries included"))
+	consumed, err7 := meter.Int64ObservableCounter("messaging.client.consumed.messages", metric.WithUnit("{message}"),
+		metric.WithDescription("Messages delivered to this worker"))
 	redelivered, err6 := meter.Int64ObservableCounter("returnd.consume.redelivered", metric.WithUnit("{return}"),
 		metric.WithDescription("Messages that came again"))
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
+	about := c.conventions("receive")
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		s := c.watch.load()
 		o.ObserveInt64(lag, int64(s.pending))
@@ -75,8 +88,22 @@ func (c *Consumer) observe(meter metric.Meter) error {
 		o.ObserveFloat64(oldest, s.oldest.Seconds())
 		o.ObserveInt64(holding, int64(c.queue.size()))
 		o.ObserveInt64(fetched, c.metrics.fetched.Load())
+		o.ObserveInt64(consumed, c.metrics.fetched.Load(), about)
 		o.ObserveInt64(redelivered, c.metrics.redelivered.Load())
 		return nil
-	}, lag, unacked, oldest, holding, fetched, redelivered)
+	}, lag, unacked, oldest, holding, fetched, consumed, redelivered)
 	return err
+}
+
+// conventions are the attributes that https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/ asks for.
+func (c *Consumer) conventions(operation string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(append(c.messaging(), semconv.MessagingOperationName(operation))...))
+}
+
+func (c *Consumer) messaging() []attribute.KeyValue {
+	return []attribute.KeyValue{
+		semconv.MessagingSystemKey.String("nats"),
+		semconv.MessagingDestinationName(c.streams.cfg.Name),
+		semconv.MessagingConsumerGroupName(c.cfg.Durable),
+	}
 }

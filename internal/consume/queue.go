@@ -112,7 +112,7 @@ func (q *queue) done(b *batch) {
 	delete(q.taken, b)
 	q.mu.Unlock()
 	b.keep(nil)
-	b.alone = false
+	b.alone, b.span = false, nil
 	q.spare.Put(b)
 }
 

@@ -62,6 +62,7 @@ func asRejection(err error) *job.Rejection {
 func (c *Consumer) write(ctx context.Context) {
 	for b := c.queue.take(); b != nil; b = c.queue.take() {
 		c.metrics.batchSize.Record(ctx, int64(len(b.entries)))
+		c.begin(ctx, b)
 		if held := c.writeOnce(ctx, b); held != nil {
 			c.held.put(b, held)
 			continue
@@ -72,7 +73,10 @@ func (c *Consumer) write(ctx context.Context) {
 
 // finish gives back a batch whose deliveries are all settled.
 func (c *Consumer) finish(ctx context.Context, b *batch) {
-	c.metrics.batchAge.Record(ctx, time.Since(b.born).Seconds())
+	now := time.Now()
+	c.metrics.batchAge.Record(ctx, now.Sub(b.born).Seconds())
+	c.metrics.process.Record(ctx, now.Sub(b.taken).Seconds(), c.metrics.messaging)
+	b.end("")
 	c.queue.done(b)
 }
 
@@ -80,12 +84,15 @@ func (c *Consumer) giveBack(b *batch, delay time.Duration) {
 	for i := range b.deliveries {
 		c.nak(&b.deliveries[i], delay)
 	}
+	b.end("given back to the stream")
 	c.queue.done(b)
 }
 
 // writeOnce writes a batch and settles what it can. What stays in the batch is held, for the reason returned.
 func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
+	ctx = b.within(ctx)
 	errs := c.sink.Write(ctx, b.entries)
+	written := time.Now()
 	stored, bytes, keep := 0, 0, []int(nil)
 	for i := range errs {
 		d := &b.deliveries[i]
@@ -94,17 +101,21 @@ func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 		case err == nil:
 			_ = c.nc.Publish(d.msg.Reply, ack) // a lost one costs a redelivery
 			stored, bytes = stored+1, bytes+d.size
+			c.metrics.latency.Record(ctx, max(written.Sub(d.published), 0).Seconds())
 		case errors.As(err, &rejection):
+			b.dead(rejection.Reason)
 			c.letters.post(*d, rejection)
 		case errors.Is(err, job.ErrUnavailable):
 			keep, held = append(keep, i), err
 		case b.alone:
+			b.dead(job.ReasonMaxDeliver)
 			c.letters.post(*d, job.Reject(job.ReasonMaxDeliver, "delivered %d times, and still: %v", d.delivered, err))
 		default:
-			c.log.Warn("a return could not be written and will be tried again", "sequence", d.sequence, "delivered", d.delivered, "error", err)
+			c.log.WarnContext(ctx, "a return could not be written and will be tried again", "sequence", d.sequence, "delivered", d.delivered, "error", err)
 			c.nak(d, nakDelay)
 		}
 	}
+	c.tracing.settled(ctx, written, len(errs), stored, len(keep))
 	c.credit.release(stored, bytes)
 	c.metrics.stored.Add(ctx, int64(stored))
 	c.metrics.held.Add(ctx, int64(len(keep)))

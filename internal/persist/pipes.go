@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
@@ -74,13 +75,16 @@ func (p *pipes) send(ctx context.Context, n *nodePipe) {
 		n.fail(reason)
 		return
 	}
+	began := time.Now()
+	own, span := n.follow(ctx)
 	pipe := n.server.Pipeline()
 	_ = pipe.BatchProcess(ctx, n.cmds...)
 	if p.conn.minReplicas > 0 {
 		n.wait = redis.NewIntCmd(ctx, "wait", p.conn.minReplicas, p.conn.waitTimeout.Milliseconds())
 		_ = pipe.Process(ctx, n.wait)
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	_, _ = pipe.Exec(own) // each command has its own error
+	p.done(ctx, n, began, span)
 	for _, t := range n.transactions {
 		t.settle()
 	}

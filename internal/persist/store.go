@@ -59,7 +59,7 @@ func New(cfg Config, announcer Announcer, log *slog.Logger, meter metric.Meter) 
 		scripts: newScripts(), sweeps: newSweepScripts(), targets: map[targetKey]*target{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	return s, nil
+	return s, s.observePools(meter)
 }
 
 // Close ends all connections.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // call is one request on its way to its answer: parts, perhaps, and one last message, behind which nothing is sent.
@@ -19,6 +20,7 @@ type call struct {
 	msg     micro.Request
 	began   time.Time
 	accept  accept
+	span    trace.Span // nil: not followed
 
 	// ctx is the request's own and ends with it. Its cause is the failure to answer with.
 	ctx    context.Context
@@ -49,6 +51,9 @@ func (c *call) begin(work context.Context) (end func()) {
 		c.timer.Stop()
 		c.cancel(nil)
 		c.leave()
+		if c.span != nil {
+			c.span.End()
+		}
 	}
 }
 
@@ -124,8 +129,9 @@ func (c *call) last(f *failure, msg *nats.Msg) {
 	c.ended = true
 	c.number(msg, f == nil)
 	c.tally.add(f, time.Since(c.began), c.sent)
+	c.answered(f, c.sent)
 	if err := c.publish(msg); err != nil {
-		c.service.log.Warn("answer not sent", "endpoint", c.tally.endpoint, "error", err)
+		c.service.log.WarnContext(c.ctx, "answer not sent", "endpoint", c.tally.endpoint, "error", err)
 	}
 }
 

@@ -24,6 +24,7 @@ type Service struct {
 	cleaner  Cleaner // nil: this worker does not clean up
 	log      *slog.Logger
 	tallies  map[string]*tally
+	tracing  tracing
 	jids     job.Generator
 	// slots holds one token a request being worked on. Draining takes them all and keeps them.
 	slots chan struct{}
@@ -139,7 +140,7 @@ func (s *Service) pulse() time.Duration { return min(time.Second, s.cfg.Timeout/
 // serve works on one request and answers it.
 func (s *Service) serve(work context.Context, e *endpoint, c *call) {
 	defer func() { <-s.slots }()
-	defer c.begin(work)()
+	defer c.begin(s.tracing.begin(work, e, c))()
 	out, err := s.work(c, e)
 	if err == nil {
 		c.succeed(out)
@@ -148,9 +149,9 @@ func (s *Service) serve(work context.Context, e *endpoint, c *call) {
 	f, unexpected := s.failureOf(c.ctx, err)
 	switch {
 	case unexpected:
-		s.log.Error("query failed", "endpoint", e.Name, "error", err)
+		s.log.ErrorContext(c.ctx, "query failed", "endpoint", e.Name, "error", err)
 	case errors.Is(err, job.ErrUnavailable) && f.code == codeUnavailable && s.trouble.news(err, time.Now()):
-		s.log.Warn("queries cannot be answered", "endpoint", e.Name, "error", err)
+		s.log.WarnContext(c.ctx, "queries cannot be answered", "endpoint", e.Name, "error", err)
 	}
 	c.fail(f)
 }
@@ -171,7 +172,13 @@ func (s *Service) work(c *call, e *endpoint) (out *reply, err error) {
 		return nil, err
 	}
 	out = newReply(c)
-	return out, e.handle(s, c.ctx, in, out)
+	return out, s.handle(c, e, in, out)
+}
+
+func (s *Service) handle(c *call, e *endpoint, in *request, out *reply) (err error) {
+	ctx, end := s.tracing.store(c.ctx, e)
+	defer func() { end(err) }()
+	return e.handle(s, ctx, in, out)
 }
 
 // margin is what a return needs besides itself to be answered again: the minion's name and headers. It is the same

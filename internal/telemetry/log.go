@@ -23,9 +23,9 @@ func NewLogger(level, format string, w io.Writer) (*slog.Logger, error) {
 	}
 	options := &slog.HandlerOptions{Level: parsed}
 	if format == FormatJSON {
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(traced{slog.NewJSONHandler(w, options)}), nil
 	}
-	return slog.New(slog.NewTextHandler(w, options)), nil
+	return slog.New(traced{slog.NewTextHandler(w, options)}), nil
 }
 
 // parseLevel knows the four levels by name alone: slog's own parser also takes "info-3", which nobody means.

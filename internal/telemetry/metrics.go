@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.opentelemetry.io/otel/attribute"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -21,9 +20,9 @@ type Metrics struct {
 	provider *sdkmetric.MeterProvider
 }
 
-// NewMetrics makes meters on a registry of its own, beside the collectors of the Go runtime and the process.
-// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES are honoured.
-func NewMetrics() (*Metrics, error) {
+// newMetrics makes meters on a registry of its own, beside the collectors of the Go runtime and the process. What else
+// reads them pushes them elsewhere.
+func newMetrics(build Build, about *resource.Resource, others ...sdkmetric.Reader) (*Metrics, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// The scope's labels would repeat on every line what the metric's name says already.
@@ -31,13 +30,12 @@ func NewMetrics() (*Metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the Prometheus exporter: %w", err)
 	}
-	about, err := resource.New(context.Background(),
-		resource.WithAttributes(attribute.String("service.name", "returnd")), resource.WithFromEnv())
-	if err != nil {
-		return nil, fmt.Errorf("read OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	options := []sdkmetric.Option{sdkmetric.WithReader(exporter), sdkmetric.WithResource(about)}
+	for _, reader := range others {
+		options = append(options, sdkmetric.WithReader(reader))
 	}
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about))
-	return &Metrics{registry: registry, provider: provider}, nil
+	m := &Metrics{registry: registry, provider: sdkmetric.NewMeterProvider(options...)}
+	return m, build.observe(m.Meter("telemetry"))
 }
 
 // Meter makes the meter of one part.
@@ -48,5 +46,5 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, Registry: m.registry})
 }
 
-// Shutdown ends the provider; later measurements are dropped.
+// Shutdown pushes what is to be pushed and ends the provider; later measurements are dropped.
 func (m *Metrics) Shutdown(ctx context.Context) error { return m.provider.Shutdown(ctx) }

@@ -14,9 +14,14 @@ func newServer(t *testing.T, addr string, metrics *Metrics, checks ...Check) *Se
 	return New(addr, metrics, func() error { return nil }, checks, slog.New(slog.DiscardHandler))
 }
 
-func newMetrics(t *testing.T) *Metrics {
+func testMetrics(t *testing.T) *Metrics {
 	t.Helper()
-	metrics, err := NewMetrics()
+	build := Build{Version: "v1.2.3", Commit: "abc"}
+	about, err := build.resource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := newMetrics(build, about)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +54,7 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func TestServer(t *testing.T) {
-	metrics := newMetrics(t)
+	metrics := testMetrics(t)
 	counter, err := metrics.Meter("returnd/consume").Int64Counter("returnd.consume.fetched")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +75,10 @@ func TestServer(t *testing.T) {
 	}{
 		{"/healthz", http.StatusOK, []string{"ok\n"}},
 		{"/readyz", http.StatusOK, []string{`{"ready":true,"parts":{"nats":"ok"}}`}},
-		{"/metrics", http.StatusOK, []string{"returnd_consume_fetched_total 3", "go_goroutines", "process_", `service_name="returnd"`}},
+		{"/metrics", http.StatusOK, []string{
+			"returnd_consume_fetched_total 3", "go_goroutines", "process_", `service_name="returnd"`, `service_version="v1.2.3"`, `service_instance_id="`,
+			`returnd_build_info{commit="abc",goversion="go`,
+		}},
 		{"/nothing", http.StatusNotFound, nil},
 	}
 	for _, test := range tests {
@@ -93,7 +101,7 @@ func TestServer(t *testing.T) {
 }
 
 func TestServerAddressTaken(t *testing.T) {
-	metrics := newMetrics(t)
+	metrics := testMetrics(t)
 	first := newServer(t, "127.0.0.1:0", metrics)
 	if err := first.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -106,7 +114,7 @@ func TestServerAddressTaken(t *testing.T) {
 }
 
 func TestServerOff(t *testing.T) {
-	server := newServer(t, "", newMetrics(t))
+	server := newServer(t, "", testMetrics(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := server.Run(ctx); err != nil || server.Addr() != "" {
@@ -119,7 +127,7 @@ func TestServerOff(t *testing.T) {
 
 // Two sets of meters in one process must not meet in a global registry.
 func TestMetricsAreApart(t *testing.T) {
-	first, second := newMetrics(t), newMetrics(t)
+	first, second := testMetrics(t), testMetrics(t)
 	for _, metrics := range []*Metrics{first, second} {
 		if _, err := metrics.Meter("part").Int64Counter("same.name"); err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,4 +86,37 @@ func (r *rig) readRaw(t *testing.T, endpoint, request string, window int) map[st
 		t.Fatalf("%s %s: %v", endpoint, request, err)
 	}
 	return whole
+}
+
+// dropParts reads a reply to its end and keeps nothing of it.
+func dropParts(ctx context.Context, nc *nats.Conn, endpoint, request string) error {
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	err = nc.PublishMsg(&nats.Msg{Subject: "salt.returner." + endpoint, Reply: inbox, Data: []byte(request), Header: nats.Header{"Returnd-Accept": {"parts"}}})
+	for err == nil {
+		var m *nats.Msg
+		if m, err = sub.NextMsgWithContext(ctx); err != nil {
+			return err
+		}
+		if code := m.Header.Get("Nats-Service-Error-Code"); code != "" {
+			return fmt.Errorf("%s %s", code, m.Header.Get("Nats-Service-Error"))
+		}
+		if m.Header.Get("Returnd-More") != "true" {
+			return nil
+		}
+	}
+	return err
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

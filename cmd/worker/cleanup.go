@@ -112,6 +112,9 @@ func (o cleanupOptions) sweep(cmd *cobra.Command, cleaner nower) error {
 	result, err := cleaner.Now(ctx, cleanup.Order{DryRun: o.dryRun, Profile: o.profile}, bar.told)
 	bar.finish()
 	if busy := new(cleanup.BusyError); errors.As(err, &busy) {
+		if busy.Left < 0 {
+			return fmt.Errorf("%s keeps everybody from sweeping: that lease was put there by hand, and ends when returnd/{cleanup}/lease is deleted", visible(busy.By))
+		}
 		return fmt.Errorf("%s sweeps right now: look at it with `worker cleanup --status`, or try again later", visible(busy.By))
 	}
 	if err != nil {

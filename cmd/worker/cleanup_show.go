@@ -21,7 +21,11 @@ import (
 type sweepBar struct {
 	bar   *progressbar.ProgressBar // nil where nobody does
 	total int64
+	began time.Time
 }
+
+// firstLook is when a bar is drawn first: of a shorter time there is no keys a second to tell.
+const firstLook = 200 * time.Millisecond
 
 // newSweepBar takes the last sweep's keys for the number of those to come: nothing else tells without a scan.
 func newSweepBar(ctx context.Context, out io.Writer, cleaner nower, o cleanupOptions) *sweepBar {
@@ -29,7 +33,7 @@ func newSweepBar(ctx context.Context, out io.Writer, cleaner nower, o cleanupOpt
 	if !ok || !isTerminal(file) {
 		return &sweepBar{}
 	}
-	b := &sweepBar{total: -1}
+	b := &sweepBar{total: -1, began: time.Now()}
 	if s, err := cleaner.Status(ctx); err == nil && s.Last != nil && s.Last.Keys > 0 && o.profile == "" {
 		b.total = s.Last.Keys
 	}
@@ -45,7 +49,7 @@ func newSweepBar(ctx context.Context, out io.Writer, cleaner nower, o cleanupOpt
 
 // told takes the numbers so far. A bar that cannot be drawn is no reason to stop.
 func (b *sweepBar) told(r cleanup.Result) {
-	if b.bar == nil {
+	if b.bar == nil || time.Since(b.began) < firstLook {
 		return
 	}
 	if b.total > 0 && r.Keys > b.total {

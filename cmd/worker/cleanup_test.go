@@ -61,7 +61,8 @@ func TestCleanupShowsWhatWasDone(t *testing.T) {
 		{"JSON", cleanupOptions{}, swept(), nil, []string{`"by":"web1/7"`, `"looked":5,"removed":2`, `"returns":{"looked":5,"removed":2,"mended":0,"kept":{"load":2,"young":1}}`}, ""},
 		{"a trial", cleanupOptions{dryRun: true, profile: "archive", output: outputTable}, dry, nil, []string{"dry run: would remove 2 of 5"}, ""},
 		{"a part of it failed", cleanupOptions{}, failed, nil, []string{`"error":"archive: connection refused"`}, "not all could be swept: archive: connection refused"},
-		{"another sweeps", cleanupOptions{}, swept(), &cleanup.BusyError{By: "web2/8\x1b[2J"}, nil, `web2/8\u001b[2J sweeps right now`},
+		{"another sweeps", cleanupOptions{}, swept(), &cleanup.BusyError{By: "web2/8\x1b[2J", Left: time.Second}, nil, `web2/8\u001b[2J sweeps right now`},
+		{"held by hand", cleanupOptions{}, swept(), &cleanup.BusyError{By: "maintenance", Left: -1}, nil, "maintenance keeps everybody from sweeping"},
 		{"no Redis", cleanupOptions{}, swept(), errors.New("connection refused"), nil, "connection refused"},
 	}
 	for _, test := range tests {

@@ -50,7 +50,8 @@
 //
 // # Liveness
 //
-// A holder that stops in order gives the lease back: the next one has it within a second. One that dies, hangs or is cut
+// A replica looks a second after its start at the latest, and from then on at least twice in a lease's time. A holder that
+// stops in order gives the lease back: the next one has it within a second. One that dies, hangs or is cut
 // off is replaced within TTL and a second. It goes on where the other has been 200 ms before at the latest. A replica that
 // loses the lease tries again as any other. An answer that is lost on the way may leave the lease to nobody, for a TTL.
 // Without Redis nobody sweeps, and there is nothing to sweep.

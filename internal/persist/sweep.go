@@ -21,8 +21,9 @@ const (
 	sweepPage = 256
 	// perCall is how many keys one script handles: it holds Redis for some 0.1 ms.
 	perCall = 64
-	// stepsPerSecond spreads a paced sweep.
-	stepsPerSecond = 20
+	// stepsPerSecond spreads a paced sweep: SCAN is its longest command, and the shorter the smaller the steps are. Twice as
+	// many cost a quarter more of Redis' time.
+	stepsPerSecond = 50
 )
 
 // sweep is one pass over one database.

@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -25,56 +26,86 @@ func benchKeys() int {
 	return 200_000
 }
 
-// BenchmarkSweep sweeps them without a pace and prints keys a second, the p99.9 of PINGs beside it and, by turns, beside
-// nothing and beside a client that asks for one small value after the other: on a busy machine the latter is what a
-// server that has work to do waits for the processor, however short its commands. And what the heap grew to.
+// BenchmarkSweep sweeps them, as fast as it goes and at the default pace, and prints keys a second, what Redis' PINGs
+// wait, and what the heap grew to.
+//
+// Every quarter of a second the sweep is held up, and nobody or another client takes its turn: the same PINGs beside
+// nothing (control) and beside a client that asks for one small value after the other (busy). The latter is what a server
+// that has work to do waits for the processor, however short its commands; on a busy machine that is most of it.
 func BenchmarkSweep(b *testing.B) {
+	b.Run("unpaced", func(b *testing.B) { benchSweep(b, 0, time.Hour) })
+	b.Run("paced", func(b *testing.B) { benchSweep(b, 10_000, 12*time.Second) })
+}
+
+// benchSweep sweeps at a rate, for so long at most.
+func benchSweep(b *testing.B, rate int, most time.Duration) {
+	b.Helper()
 	n := benchKeys()
 	p := servers.Redis(b)
-	s := storeOn(b, p)
-	look := clientOn(b, p)
+	s, look := storeOn(b, p), clientOn(b, p)
+	turns := newTurns(b, p)
+	rules := everything()
+	rules.Rate = rate
 	var keys int64
-	var swept, used time.Duration
-	var beside, control, busy []time.Duration
-	var heap uint64
-	rounds, steps := 0, 0
+	var used time.Duration
+	var heaps []uint64
 	for b.Loop() {
 		fillKeyspace(b, look, n)
-		control = append(control, pings(b, look, func() { pause(time.Second) })...)
-		busy = append(busy, pings(b, look, func() { ask(b, p, time.Second) })...)
-		beside = append(beside, pings(b, look, func() {
-			began, before := time.Now(), serverCPU(b, p.PID())
-			report, err := s.Sweep(b.Context(), job.Database{DB: job.NoDB}, benchRules(), "", func(job.SweepReport, string) error {
-				if steps++; steps%50 == 0 { // it stops the world
-					heap = max(heap, heapInUse())
-				}
-				return nil
-			})
-			swept += time.Since(began)
-			used += serverCPU(b, p.PID()) - before
-			keys += report.Keys
-			if err != nil || report.Count(job.SweepReturns).Removed != int64(n/2) {
-				b.Errorf("%+v, %v", report.Of[job.SweepReturns], err)
+		look.ConfigResetStat(b.Context())
+		began, steps := time.Now(), 0
+		heaps = append(heaps, heapInUse())
+		turns.begin()
+		report, err := s.Sweep(b.Context(), job.Database{DB: job.NoDB}, rules, "", func(job.SweepReport, string) error {
+			if steps++; steps%100 == 0 { // it stops the world
+				heaps = append(heaps, heapInUse())
 			}
-		})...)
-		rounds++
+			if time.Since(began) > most {
+				return errEnough
+			}
+			turns.next()
+			return nil
+		})
+		used += turns.end()
+		keys += report.Keys
+		switch {
+		case err == nil:
+			leftAsSaltWould(b, look, n, report)
+		case !errors.Is(err, errEnough):
+			b.Fatal(err)
+		}
 	}
-	b.ReportMetric(float64(keys)/swept.Seconds(), "keys/s")
-	b.ReportMetric(float64(n*rounds)/swept.Seconds(), "returns/s")
-	worst := func(d []time.Duration, q float64) float64 {
-		slices.Sort(d)
-		return float64(d[min(len(d)-1, int(q*float64(len(d))))].Microseconds()) / 1000
-	}
+	b.ReportMetric(float64(keys)/turns.took.Seconds(), "keys/s")
 	b.ReportMetric(used.Seconds()*1e6/float64(keys), "redis-CPU-s/M")
-	b.ReportMetric(worst(beside, .999), "ms-p99.9")
-	b.ReportMetric(worst(control, .999), "ms-p99.9-control")
-	b.ReportMetric(worst(busy, .999), "ms-p99.9-busy")
-	b.ReportMetric(float64(heap)/(1<<20), "MB-heap")
+	turns.report(b)
+	b.ReportMetric(float64(slices.Max(heaps))/(1<<20), "MB-heap")
+	b.ReportMetric(float64(heaps[0])/(1<<20), "MB-heap-before")
+	b.ReportMetric(commandTime(b, look, "evalsha"), "ms-script-p99.9")
+	b.ReportMetric(commandTime(b, look, "scan"), "ms-scan-p99.9")
 	b.ReportMetric(0, "ns/op")
 }
 
-func benchRules() job.SweepRules {
-	return job.SweepRules{Grace: time.Hour, MinionKeep: 30 * 24 * time.Hour, Returns: true, Loads: true, Pointers: true, Minions: true, Histories: true, Index: true}
+// leftAsSaltWould holds what is left to Salt's rule: every ret: without a load: is gone, and no other.
+func leftAsSaltWould(b *testing.B, look *redis.Client, n int, report job.SweepReport) {
+	b.Helper()
+	if got := report.Count(job.SweepReturns).Removed; got != int64(n/2) {
+		b.Errorf("%d removed, want %d", got, n/2)
+	}
+	start := benchStart
+	for from := 0; from < n; from += 1000 {
+		pipe := look.Pipeline()
+		var there []*redis.IntCmd
+		for i := from; i < min(from+1000, n); i++ {
+			there = append(there, pipe.Exists(b.Context(), "ret:"+job.FormatJID(start.Add(time.Duration(i)*time.Millisecond))))
+		}
+		if _, err := pipe.Exec(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		for i, cmd := range there {
+			if want := int64(1 - (from+i)%2); cmd.Val() != want {
+				b.Fatalf("return %d: there %d, want %d", from+i, cmd.Val(), want)
+			}
+		}
+	}
 }
 
 func heapInUse() uint64 {
@@ -100,51 +131,29 @@ func serverCPU(b *testing.B, pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-func pause(d time.Duration) { <-time.After(d) }
-
-// ask reads one value after the other for a while.
-func ask(b *testing.B, p *servers.Process, d time.Duration) {
+// commandTime is Redis' own measure of a command, in milliseconds.
+func commandTime(b *testing.B, look *redis.Client, command string) float64 {
 	b.Helper()
-	client := redis.NewClient(&redis.Options{Addr: p.Addr, DisableIdentity: true})
-	defer client.Close()
-	for end := time.Now().Add(d); time.Now().Before(end); {
-		if err := client.Get(b.Context(), "x").Err(); err != nil && !errors.Is(err, redis.Nil) {
-			b.Error(err)
-			return
-		}
+	info, err := look.Info(b.Context(), "latencystats").Result()
+	if err != nil {
+		b.Fatal(err)
 	}
+	_, rest, _ := strings.Cut(fields(info)["latency_percentiles_usec_"+command], "p99.9=")
+	us, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+	return us / 1000
 }
 
-// pings measures the server's answers, a thousand times a second, while something goes on.
-func pings(b *testing.B, look *redis.Client, during func()) (took []time.Duration) {
-	b.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); during() }()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		began := time.Now()
-		if err := look.Ping(b.Context()).Err(); err != nil {
-			b.Error(err)
-		}
-		took = append(took, time.Since(began))
-		select {
-		case <-done:
-			return took
-		case <-tick.C:
-		}
-	}
-}
+// benchStart is when the first of the swept jobs began.
+var benchStart = time.Now().Add(-longAgo).Truncate(time.Second)
 
-// fill puts n old returns into an empty server, half of them with a load.
+// fillKeyspace puts n old returns into an empty server, half of them with a load.
 func fillKeyspace(b *testing.B, look *redis.Client, n int) {
 	b.Helper()
-	look.FlushAll(b.Context())
-	start := time.Now().Add(-longAgo)
+	look.FlushAll(context.Background())
 	for from := 0; from < n; from += 1000 {
 		pipe := look.Pipeline()
 		for i := from; i < min(from+1000, n); i++ {
-			jid := job.FormatJID(start.Add(time.Duration(i) * time.Millisecond))
+			jid := job.FormatJID(benchStart.Add(time.Duration(i) * time.Millisecond))
 			pipe.Do(b.Context(), "hset", "ret:"+jid, fmt.Sprintf("m%d", i%1000), `{"return": true}`)
 			pipe.Do(b.Context(), "expire", "ret:"+jid, 80000)
 			if i%2 == 0 {

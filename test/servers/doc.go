@@ -7,7 +7,7 @@
 //	Sentinel   one primary, two replicas, three Sentinels
 //	Cluster    primaries with replicas, any number of both
 //	NATS       a nats-server process; EmbeddedNATS is one within the test
-//	Worker     the worker; Run is one command of it
+//	Worker     the worker; Run is one command of it; Altered has a rule taken out of its source, or a wrong clock
 //
 // What enters is a testing.TB and the arguments a test wants to add; what
 // leaves is a running, answering server on a free loopback port with a

@@ -12,5 +12,12 @@
 // loses a write: CLUSTER FAILOVER waits for the replica, MIGRATE moves keys whole, a closed connection loses nothing. How
 // much goes without it is counted and logged (stale_test.go).
 //
+// Who sweeps is asked of Redis itself (lease_*_test.go): five workers, each on a wire of its own, sweep every second while
+// the one that does is stopped, killed, cut off, ended and robbed of its lease. What MONITOR tells is the event log: whose
+// script took the lease under which token, and who removed what under it. A wire tells whose a connection is, and when it
+// is mended what was sent before arrives after all. Jobs begin meanwhile (sweep_race_test.go), and none may go. Workers
+// that are altered, with a rule taken out or an end of trust, must fail the same test; so must none whose wall clock is
+// an hour off.
+//
 // Every run prints its seed; TEST_SEED gives one. TEST_SLOW=1 makes the runs long.
 package torture

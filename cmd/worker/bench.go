@@ -23,8 +23,8 @@ workers there make of them:
 
   publish   returns a second that the stream acknowledged
   drain     returns a second from the first publish until all can be read
-  readable  the time from publishing a return until a query shows it, while the load runs: a small return of its own at a
-            time, asked for again and again
+  readable  the time from publishing a return until a query shows it, while the load runs: of returns besides, one every
+            50 ms, each asked for again and again
 
 Shapes: burst has one job's returns together, inter displaces them by up to twenty jobs, scatter interleaves all jobs.
 
@@ -131,16 +131,14 @@ type measurement struct {
 
 // run publishes beside the probe, and looks at the end whether all can be read.
 func (m *measurement) run(ctx context.Context) (findings, error) {
-	p := &prober{measurement: m}
-	if err := p.once(ctx); err != nil { // is there a worker at all?
+	if err := (&prober{measurement: m}).once(ctx); err != nil { // is there a worker at all?
 		return findings{}, err
 	}
-	p.times = nil // that one came alone
-	probing, stop := context.WithCancel(ctx)
-	probed := make(chan error, 1)
-	go func() { probed <- p.run(probing) }()
+	p := &prober{measurement: m}
+	stop, probed := make(chan struct{}), make(chan error, 1)
+	go func() { probed <- p.run(ctx, stop) }()
 	f, err := m.measure(ctx)
-	stop()
+	close(stop)
 	if failed := <-probed; err == nil {
 		err = failed
 	}

@@ -3,55 +3,76 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// probePause lets the probe's own returns be few beside the load.
-	probePause = 20 * time.Millisecond
+	// probePace starts so many probes that they are few beside the load, whatever becomes of those before: were each to
+	// wait for the last one, a slow moment would be measured once.
+	probePace = 50 * time.Millisecond
+	// probesAtOnce bounds them; more are not started before some have ended.
+	probesAtOnce = 100
+	// probeShare of its time so far is what a probe waits before it asks again: exact to that.
+	probeShare = 20
 	// countPause is between two looks at a job that is not complete.
 	countPause = 20 * time.Millisecond
 )
 
-// prober publishes one return at a time, and measures how long it takes until a query shows it.
+// prober publishes returns of its own, and measures how long it takes until a query shows them.
 type prober struct {
 	*measurement
+	mu    sync.Mutex
 	times []time.Duration
 }
 
-// run goes on until ctx ends, which is no fault.
-func (p *prober) run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := p.once(ctx); err != nil && ctx.Err() == nil {
-			return err
+// run starts one at a steady pace until it is told to stop, and then waits for those under way: they count as well.
+func (p *prober) run(ctx context.Context, stop <-chan struct{}) error {
+	var group errgroup.Group
+	group.SetLimit(probesAtOnce)
+	tick := time.NewTicker(probePace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return group.Wait()
+		case <-tick.C:
+			group.Go(func() error { return p.once(ctx) })
 		}
-		_ = pause(ctx, probePause)
 	}
-	return nil
 }
 
 func (p *prober) once(ctx context.Context) error {
 	const minion = "bench-probe.returnd.invalid"
 	began := time.Now()
 	jid := p.newJID(began)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.patience, fmt.Errorf("a return that was published %v ago cannot be read: see /readyz of the workers", p.patience))
+	defer cancel()
 	if _, err := p.client.Publish(ctx, benchReturn(p.subjects, jid, minion, "bench.probe", p.size)); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	for {
 		all, err := p.client.GetJID(ctx, jid)
+		took := time.Since(began)
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case err != nil:
 			return err
 		case len(all) == 1:
-			p.times = append(p.times, time.Since(began))
+			p.add(took)
 			return nil
-		case time.Since(began) > p.patience:
-			return fmt.Errorf("a return that was published %v ago cannot be read: see /readyz of the workers", p.patience)
 		}
-		if err := pause(ctx, probePoll); err != nil {
-			return err
-		}
+		_ = pause(ctx, max(time.Millisecond, took/probeShare)) // an ended ctx is seen above
 	}
+}
+
+func (p *prober) add(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.times = append(p.times, took)
 }
 
 // count looks at every job until all its returns can be read.

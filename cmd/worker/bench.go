@@ -131,7 +131,7 @@ type measurement struct {
 
 // run publishes beside the probe, and looks at the end whether all can be read.
 func (m *measurement) run(ctx context.Context) (findings, error) {
-	if err := (&prober{measurement: m}).once(ctx); err != nil { // is there a worker at all?
+	if _, err := m.client.GetLoad(ctx, m.jids[0]); err != nil { // is there a worker at all?
 		return findings{}, err
 	}
 	p := &prober{measurement: m}

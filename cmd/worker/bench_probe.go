@@ -7,14 +7,16 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"returnd/client"
 )
 
 const (
 	// probePace starts so many probes that they are few beside the load, whatever becomes of those before: were each to
 	// wait for the last one, a slow moment would be measured once.
 	probePace = 50 * time.Millisecond
-	// probesAtOnce bounds them; more are not started before some have ended.
-	probesAtOnce = 100
+	// probesAtOnce bounds them, at half of what one worker answers at once (query.concurrent).
+	probesAtOnce = 32
 	// probeShare of its time so far is what a probe waits before it asks again: exact to that.
 	probeShare = 20
 	// countPause is between two looks at a job that is not complete.
@@ -59,9 +61,9 @@ func (p *prober) once(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil:
+		case err != nil && !client.IsRetryable(err):
 			return err
-		case len(all) == 1:
+		case err == nil && len(all) == 1:
 			p.add(took)
 			return nil
 		}
@@ -91,7 +93,7 @@ func (m *measurement) count(ctx context.Context) (readable int, err error) {
 func (m *measurement) countJob(ctx context.Context, jid string, expected int) (returned int, err error) {
 	for changed := time.Now(); time.Since(changed) < m.patience; {
 		progress, err := m.client.GetProgress(ctx, jid)
-		if err != nil {
+		if err != nil && !client.IsRetryable(err) {
 			return returned, err
 		}
 		if progress.Returned > returned {

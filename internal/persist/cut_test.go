@@ -23,6 +23,7 @@ type wire struct {
 	closed atomic.Int64 // connections that the store has closed
 
 	mu    sync.Mutex
+	ends  string // the server that new connections lead to
 	left  [2]int // bytes to pass on yet, to the server and back; -1 is without end
 	conns map[net.Conn]bool
 }
@@ -35,7 +36,7 @@ func newWire(t *testing.T, server string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{addr: listener.Addr().String(), left: [2]int{-1, -1}, conns: map[net.Conn]bool{}}
+	w := &wire{addr: listener.Addr().String(), ends: server, left: [2]int{-1, -1}, conns: map[net.Conn]bool{}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -43,7 +44,7 @@ func newWire(t *testing.T, server string) *wire {
 			if err != nil {
 				return
 			}
-			node, err := net.Dial("tcp", server)
+			node, err := net.Dial("tcp", w.end())
 			if err != nil {
 				_ = client.Close()
 				continue
@@ -59,6 +60,19 @@ func newWire(t *testing.T, server string) *wire {
 		running.Wait()
 	})
 	return w
+}
+
+// lead has new connections lead to another server.
+func (w *wire) lead(server string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends = server
+}
+
+func (w *wire) end() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ends
 }
 
 func (w *wire) keep(conns ...net.Conn) {

@@ -19,7 +19,6 @@ func (p *plan) queueReturns(ctx context.Context) {
 	p.makeGroups(ctx)
 	if p.pipes.conn.cluster == nil {
 		p.queueTogether(ctx)
-		p.queueMinions(ctx)
 		return
 	}
 	for i := range p.groups {
@@ -27,7 +26,6 @@ func (p *plan) queueReturns(ctx context.Context) {
 			p.pipes.add(ctx, p.groups[i].key, cmd)
 		}
 	}
-	p.queueMinions(ctx)
 	p.queueApart(ctx)
 }
 
@@ -59,6 +57,9 @@ func (g *group) commands() []redis.Cmder {
 }
 
 func (p *plan) queueMinions(ctx context.Context) {
+	if len(p.minions) == 0 {
+		return
+	}
 	add := make([]any, 0, 2+len(p.minions))
 	add = append(add, "sadd", keyMinions)
 	seen := make([]any, 0, 3+2*len(p.minions))

@@ -2,8 +2,9 @@ package persist
 
 import (
 	"context"
-	_ "embed" // the scripts
-	"errors"
+	"crypto/sha1" // #nosec G505 -- Redis names scripts by it
+	_ "embed"     // the scripts
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -38,41 +39,54 @@ var (
 	finishSource string
 )
 
-// scripts are the scripts' digests; a pipeline runs them by digest only, so every server must have them loaded.
+// scripts are what a pipeline runs, by digest only, so every server must have them loaded.
 type scripts struct {
-	expire, record, pointer, history, repeated, load *redis.Script
-	look, absent, claim, finish                      *redis.Script // of a job's completion
+	expire, record, pointer, history, repeated, load script
+	look, absent, claim, finish                      script // of a job's completion
 }
+
+// script is a script's text and the digest by which the server knows it.
+type script struct{ source, digest string }
+
+func newScript(source string) script {
+	digest := sha1.Sum([]byte(source)) // #nosec G401 -- Redis names scripts by it
+	return script{source, hex.EncodeToString(digest[:])}
+}
+
+// Hash is the digest.
+func (s script) Hash() string { return s.digest }
 
 func newScripts() scripts {
 	return scripts{
-		expire:   redis.NewScript(expireSource),
+		expire:   newScript(expireSource),
 		record:   including(recordSource),
 		pointer:  including(pointerSource),
 		history:  including(historySource),
-		repeated: redis.NewScript(repeatedSource),
-		load:     redis.NewScript(loadSource),
-		look:     redis.NewScript(jobSource + lookSource),
-		absent:   redis.NewScript(absentSource),
-		claim:    redis.NewScript(jobSource + claimSource),
-		finish:   redis.NewScript(finishSource),
+		repeated: newScript(repeatedSource),
+		load:     newScript(loadSource),
+		look:     newScript(jobSource + lookSource),
+		absent:   newScript(absentSource),
+		claim:    newScript(jobSource + claimSource),
+		finish:   newScript(finishSource),
 	}
 }
 
 // including puts order.lua where a script asks for it: behind its usual cases, since every call that gets there makes
 // the functions anew.
-func including(source string) *redis.Script {
-	return redis.NewScript(strings.Replace(source, "--include order.lua\n", orderSource, 1))
+func including(source string) script {
+	return newScript(strings.Replace(source, "--include order.lua\n", orderSource, 1))
 }
 
-// install loads every script on every server that takes writes.
+// install loads every script on every server that takes writes, down a connection that batches use: where an address has
+// changed hands, others may still lead to the server that had it before.
 func (s scripts) install(ctx context.Context, c *connection) error {
 	err := c.eachPrimary(ctx, func(ctx context.Context, server *redis.Client) error {
-		var errs []error
-		for _, script := range []*redis.Script{s.expire, s.record, s.pointer, s.history, s.repeated, s.load, s.look, s.absent, s.claim, s.finish} {
-			errs = append(errs, script.Load(ctx, server).Err())
+		pipe := server.Pipeline()
+		for _, one := range []script{s.expire, s.record, s.pointer, s.history, s.repeated, s.load, s.look, s.absent, s.claim, s.finish} {
+			pipe.ScriptLoad(ctx, one.source)
 		}
-		return errors.Join(errs...)
+		_, err := pipe.Exec(ctx)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("load scripts: %w", hold(classify(err, "")))

@@ -91,8 +91,11 @@ func (s *Store) writeOnce(ctx context.Context, c *connection, entries []job.Entr
 	p.pipes = s.pipes(c)
 	p.planLooks()
 	clock := redis.NewTimeCmd(ctx, "time")
-	p.pipes.add(ctx, keyMinions, clock)
+	// The first command is a write: by its answer the client library tells that a server has become a replica, and gives
+	// the connection up.
 	p.queueLoads(ctx)
+	p.queueMinions(ctx)
+	p.pipes.add(ctx, keyMinions, clock)
 	p.queueReturns(ctx)
 	p.queueLooks(ctx)
 	sent := time.Now()

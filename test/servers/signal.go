@@ -12,6 +12,9 @@ import (
 // that a slow stop is reported with its duration and not as a lost process.
 const terminateLimit = time.Minute
 
+// stopLimit is far above the moment in which a signal arrives.
+const stopLimit = 10 * time.Second
+
 // Kill ends the process with SIGKILL, as a crash would, and waits until it is
 // gone. On an ended process it does nothing.
 func (p *Process) Kill() {
@@ -21,11 +24,13 @@ func (p *Process) Kill() {
 }
 
 // Stop freezes the process with SIGSTOP: connections stay open, nothing
-// answers. Kill ends a stopped process too.
+// answers. It returns once the last of its threads stands still. Kill ends a
+// stopped process too.
 func (p *Process) Stop() {
 	p.t.Helper()
 	p.stopped.Store(true)
 	p.Signal(syscall.SIGSTOP)
+	Eventually(p.t, stopLimit, p.name+" standing still", func() bool { return frozen(p.PID()) })
 }
 
 // Cont lets a stopped process go on.

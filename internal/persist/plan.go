@@ -58,7 +58,9 @@ const (
 	bytesPerGroup   = 1 << 20
 )
 
-func (g *group) full() bool { return len(g.members) >= returnsPerGroup || g.bytes >= bytesPerGroup }
+func (g *group) fits(r *job.Return) bool {
+	return len(g.members) < returnsPerGroup && g.bytes+len(r.Body) <= bytesPerGroup
+}
 
 // groupKey is what the returns of a group have in common. The start is among it: returns of a job with a custom jid each
 // have their own, and what shares a batch must not show in their expiries.
@@ -148,9 +150,9 @@ func (p *plan) addToGroup(groups map[groupKey]int32, e *job.Entry, start time.Ti
 	after := p.twin(r)
 	key := groupKey{r.JID, start.Unix(), after >= 0}
 	at := int32(len(p.groups)) - 1
-	if !p.takes(at, key, after) {
+	if !p.takes(at, key, after, r) {
 		var known bool
-		if at, known = groups[key]; !known || !p.takes(at, key, after) {
+		if at, known = groups[key]; !known || !p.takes(at, key, after, r) {
 			at = int32(len(p.groups))
 			groups[key] = at
 			p.groups = append(p.groups, group{groupKey: key, key: p.text.join(retPrefix, r.JID), rank: job.RankOf(r.JID, e.Published)})
@@ -161,8 +163,8 @@ func (p *plan) addToGroup(groups map[groupKey]int32, e *job.Entry, start time.Ti
 }
 
 // takes tells whether a group takes a return in. One that comes again must not be written before the earlier one.
-func (p *plan) takes(at int32, key groupKey, after int32) bool {
-	return at >= max(after, 0) && p.groups[at].groupKey == key && !p.groups[at].full()
+func (p *plan) takes(at int32, key groupKey, after int32, r *job.Return) bool {
+	return at >= max(after, 0) && p.groups[at].groupKey == key && p.groups[at].fits(r)
 }
 
 // twin is the group of an earlier return of the same job by the minion of the latest return, or -1. Where it would take

@@ -238,7 +238,7 @@ func TestADeadlineWithinATransactionClosesTheConnection(t *testing.T) {
 			}
 			closed := w.closed.Load()
 			w.stall.Lock()
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			e := retBody(jidAt(time.Second), "m", "f.x", strings.Repeat("x", size))
 			if err := s.Write(ctx, []job.Entry{e})[0]; !errors.Is(err, job.ErrUnavailable) {

@@ -20,7 +20,7 @@ func TestADemotedServerIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	host, port, _ := strings.Cut(next.proc.Addr, ":")
-	former.redis.SlaveOf(t.Context(), host, port)
+	former.redis.ReplicaOf(t.Context(), host, port)
 	w.lead(next.proc.Addr)
 	e := ret(jidAt(0), "m", "f.x")
 	if err := s.Write(t.Context(), []job.Entry{e})[0]; !errors.Is(err, job.ErrUnavailable) {

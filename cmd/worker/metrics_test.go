@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
+	for _, name := range undocumented(t, before) {
+		t.Errorf("docs/operations.md does not tell of %s", name)
+	}
 	writeMany(t, r, 100_000)
 	after := settledPage(t, r)
 	if a, b := series(before), series(after); !slices.Equal(a, b) {
@@ -50,6 +54,24 @@ var documented = []string{
 	"returnd_consume_oldest_seconds ", "returnd_consume_holding ", "returnd_redis_write_duration_seconds_bucket{",
 	"returnd_redis_returns_repeated_total ", "returnd_query_requests_total{", "returnd_query_duration_seconds_bucket{",
 	"returnd_query_ignored_total{", "returnd_query_parts_total{",
+}
+
+// undocumented are the metrics of ours on a page that the documents leave out.
+func undocumented(t *testing.T, page string) (names []string) {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(page) {
+		name, is := strings.CutPrefix(line, "# TYPE ")
+		name, _, _ = strings.Cut(name, " ")
+		library := strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") || strings.HasPrefix(name, "promhttp_")
+		if is && !library && !strings.Contains(string(doc), "`"+name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // exercise has every endpoint asked, well and badly, and one return of each kind published.

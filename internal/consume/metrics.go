@@ -50,7 +50,7 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
 	errs = append(errs, err)
 	m.latency, err = meter.Float64Histogram("returnd.consume.latency", metric.WithUnit("s"),
-		metric.WithDescription("Time from the stream's having a message to the confirmed write, by both machines' clocks"),
+		metric.WithDescription("Time from the stream's having the oldest message of a batch to the confirmed write, by both machines' clocks"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 600, 3600))
 	errs = append(errs, err)
 	m.process, err = meter.Float64Histogram("messaging.process.duration", metric.WithUnit("s"),

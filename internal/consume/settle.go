@@ -93,6 +93,7 @@ func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 	ctx = b.within(ctx)
 	errs := c.sink.Write(ctx, b.entries)
 	written := time.Now()
+	oldest := written
 	stored, bytes, keep := 0, 0, []int(nil)
 	for i := range errs {
 		d := &b.deliveries[i]
@@ -101,7 +102,9 @@ func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 		case err == nil:
 			_ = c.nc.Publish(d.msg.Reply, ack) // a lost one costs a redelivery
 			stored, bytes = stored+1, bytes+d.size
-			c.metrics.latency.Record(ctx, max(written.Sub(d.published), 0).Seconds())
+			if d.published.Before(oldest) {
+				oldest = d.published
+			}
 		case errors.As(err, &rejection):
 			b.dead(rejection.Reason)
 			c.letters.post(*d, rejection)
@@ -120,6 +123,7 @@ func (c *Consumer) writeOnce(ctx context.Context, b *batch) (held error) {
 	c.metrics.stored.Add(ctx, int64(stored))
 	c.metrics.held.Add(ctx, int64(len(keep)))
 	if stored > 0 {
+		c.metrics.latency.Record(ctx, written.Sub(oldest).Seconds())
 		c.held.alive()
 	}
 	b.keep(keep)

@@ -23,6 +23,11 @@
 // The subject is made of the body's own identity, so it is always the canonical one that workers accept. Every document carries a
 // Nats-Msg-Id that nobody can guess and that it keeps over its retries, and counts as published once the stream says so.
 //
+// # Following
+//
+// With [Tracing] every document and request has a span, whose context goes along in its headers: returnd/client/oteltrace does it by
+// OpenTelemetry. Without, no header is added.
+//
 // # Waiting
 //
 // Each call ends with its context. Beside it, [Timeout] bounds the silence: how long the first message, and each further part, may take.

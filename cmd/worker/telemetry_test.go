@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -236,3 +239,37 @@ func spanText(spans tracetest.SpanStubs) string {
 	}
 	return b.String()
 }
+
+// What is left when the worker ends is handed on: by OTLP, all three signals.
+func TestCollectorGetsAll(t *testing.T) {
+	var mu sync.Mutex
+	got := map[string]int{}
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[r.Method+" "+r.URL.Path]++
+	}))
+	defer collector.Close()
+	for _, signal := range []string{"TRACES", "LOGS", "METRICS"} {
+		t.Setenv("OTEL_"+signal+"_EXPORTER", "otlp")
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	tel, err := startTelemetry(t.Context(), quietButEnabled())
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, _, _ := tel.Tracing()
+	_, span := provider.Tracer("test").Start(t.Context(), "span")
+	span.End()
+	tel.Log.Info("line")
+	endTelemetry(t.Context(), tel)
+	mu.Lock()
+	defer mu.Unlock()
+	for _, path := range []string{"POST /v1/traces", "POST /v1/logs", "POST /v1/metrics"} {
+		if got[path] == 0 {
+			t.Errorf("no %s: %v", path, got)
+		}
+	}
+}
+
+func quietButEnabled() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -254,7 +253,7 @@ func TestCollectorGetsAll(t *testing.T) {
 		t.Setenv("OTEL_"+signal+"_EXPORTER", "otlp")
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
-	tel, err := startTelemetry(t.Context(), quietButEnabled())
+	tel, err := startTelemetry(t.Context(), loggerTo(t, &lockedBuffer{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,5 +270,3 @@ func TestCollectorGetsAll(t *testing.T) {
 		}
 	}
 }
-
-func quietButEnabled() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

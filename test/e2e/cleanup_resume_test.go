@@ -62,10 +62,10 @@ func TestNextHolderGoesOnWhereTheKilledOneWas(t *testing.T) {
 		last = resultAt(t, c, "returnd/{cleanup}/last")
 		return last.Token != 0
 	})
-	// What it did after its last note: a fifth of a second, and on a busy machine some more. SCAN itself names a key twice
-	// when the table shrinks under it.
-	if last.Takeovers != 1 || last.Error != "" || last.Keys < keys || last.Keys > keys+rate {
-		t.Errorf("got %+v, want one takeover and hardly more than %d keys", last, keys)
+	// What it did after its last note, in a fifth of a second and on a busy machine some more, is done again if it was kept,
+	// and counted by nobody if it was removed.
+	if last.Takeovers != 1 || last.Error != "" || last.Keys < keys-rate || last.Keys > keys+rate {
+		t.Errorf("got %+v, want one takeover and about %d keys", last, keys)
 	}
 	for _, i := range []int{0, keys / 2, keys - 1} {
 		if there(t, c, numberedJID(i)) {

@@ -169,7 +169,7 @@ func (r *rig) measuredStore(b *testing.B, meter metric.Meter) *persist.Store {
 	cfg := persist.DefaultConfig()
 	cfg.Redis.Host, cfg.Redis.ReadTimeout = host, 10*time.Second
 	cfg.Redis.Port, _ = strconv.Atoi(port)
-	s, err := persist.New(cfg, slog.New(slog.DiscardHandler), meter)
+	s, err := persist.New(cfg, nil, slog.New(slog.DiscardHandler), meter)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const (
 	// perCall is how many keys one script handles: it holds Redis for some 0.1 ms.
 	perCall = 64
 	// stepsPerSecond spreads a paced sweep: SCAN is its longest command, and the shorter the smaller the steps are. Twice as
-	// many cost a quarter more of Redis' time.
+	// many cost more of Redis' time.
 	stepsPerSecond = 50
 )
 

@@ -20,7 +20,7 @@ func (s *Service) getJIDs(ctx context.Context, in *request, out *reply) error {
 	names := &names{store: s.store, profile: profile, claimed: map[string]bool{}}
 	out.begin("{", "}")
 	return out.ended(s.store.Jobs(ctx, profile, span, cursor, func(key string, load []byte) error {
-		if err := out.examine(len(load)); err != nil {
+		if err := out.examine(len(load) + loadCost); err != nil {
 			return err
 		}
 		e, ok, err := names.entry(ctx, key, load)
@@ -111,7 +111,7 @@ func (s *Service) newest(ctx context.Context, names *names, count int, withoutFi
 		if len(jobs) == count {
 			return job.ErrPageFull
 		}
-		if err := out.examine(len(load)); err != nil {
+		if err := out.examine(len(load) + loadCost); err != nil {
 			return err
 		}
 		e, ok, err := names.entry(ctx, key, load)

@@ -42,8 +42,9 @@ const (
 	// firstPart is small, so that it is there soon; nextParts are what costs no noticeable overhead any more.
 	firstPart = 64 << 10
 	nextParts = 256 << 10
-	// entryCost is what looking at an entry costs besides its bytes, in bytes.
+	// entryCost is what looking at an entry costs besides its bytes, in bytes; loadCost is more, since a load is taken apart.
 	entryCost = 64
+	loadCost  = 320
 )
 
 func newReply(c *call) *reply {

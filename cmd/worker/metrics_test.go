@@ -149,9 +149,6 @@ func series(page string) (names []string) {
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "go_") || strings.HasPrefix(line, "promhttp_") {
 			continue
 		}
-		if strings.Contains(line, "error_type=") { // one for each code that Redis has, when it comes first
-			continue
-		}
 		names = append(names, line[:strings.LastIndexByte(strings.TrimSpace(line), ' ')])
 	}
 	slices.Sort(names)

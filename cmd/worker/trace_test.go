@@ -59,6 +59,7 @@ func newTracedRig(t *testing.T) *tracedRig {
 	c := cfg.Default()
 	c.NATS.URL, c.NATS.User, c.NATS.Password = natsServer.ClientURL(), "worker", canary
 	c.HTTP.Addr = "127.0.0.1:0"
+	c.Cleanup.Interval = 0 // a sweep would come in the middle of something, one time or another
 	host, port, err := net.SplitHostPort(r.redis.Addr)
 	if err != nil {
 		t.Fatal(err)

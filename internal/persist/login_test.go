@@ -22,13 +22,14 @@ func TestALoginThatIsRefusedConfirmsNothing(t *testing.T) {
 	}
 	before := store.clock.now()
 	s.SetUsers("worker on >another ~* +@all")
-	err := store.Write(t.Context(), []job.Entry{ret(jidAt(0), "m", "f.x")})[0]
-	for range 3 { // the first one may find a connection that is about to be closed
-		err = store.Write(t.Context(), []job.Entry{ret(jidAt(0), "m", "f.x")})[0]
-	}
-	if !errors.Is(err, job.ErrUnavailable) || !strings.Contains(err.Error(), "redis.password_file") {
-		t.Errorf("error = %v, want it held, with the remedy", err)
-	}
+	// The first ones may find a connection that is being closed.
+	servers.Eventually(t, 10*time.Second, "a hold with the remedy", func() bool {
+		err := store.Write(t.Context(), []job.Entry{ret(jidAt(0), "m", "f.x")})[0]
+		if !errors.Is(err, job.ErrUnavailable) {
+			t.Fatalf("error = %v, want it held", err)
+		}
+		return strings.Contains(err.Error(), "redis.password_file")
+	})
 	if ahead := store.clock.now().Sub(before); ahead < 0 || ahead > time.Minute {
 		t.Errorf("the clock went on by %v: a time that nobody told", ahead)
 	}
@@ -68,13 +69,16 @@ func TestAClusterLoginThatIsRefusedConfirmsNothing(t *testing.T) {
 	}
 	password("another")
 	jid := jidAt(0)
-	for range 3 {
+	servers.Eventually(t, 10*time.Second, "holds with the remedy", func() bool {
+		told := true
 		for i, err := range s.Write(t.Context(), []job.Entry{ret(jid, "m", "f.x"), load(t, jid, `{"fun": "f.x", "minions": ["m"]}`)}) {
-			if !errors.Is(err, job.ErrUnavailable) || !strings.Contains(err.Error(), "redis.password_file") {
-				t.Errorf("entry %d: %v, want it held, with the remedy", i, err)
+			if !errors.Is(err, job.ErrUnavailable) {
+				t.Fatalf("entry %d: %v, want it held", i, err)
 			}
+			told = told && strings.Contains(err.Error(), "redis.password_file")
 		}
-	}
+		return told
+	})
 	password("secret")
 	servers.Eventually(t, 10*time.Second, "the return is stored", func() bool {
 		return s.Write(t.Context(), []job.Entry{ret(jid, "m", "f.x")})[0] == nil

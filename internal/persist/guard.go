@@ -2,14 +2,11 @@ package persist
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/redis/go-redis/v9"
-
-	"returnd/internal/job"
 )
 
 // guard keeps batches from waiting for a server that cannot be reached: once one has, the others are told at once, and
@@ -30,7 +27,7 @@ func (g *guard) trip(reason error) (first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first = g.reason == nil
-	g.reason = fmt.Errorf("%w: %w", job.ErrUnavailable, reason)
+	g.reason = hold(classify(reason, ""))
 	return first
 }
 
@@ -40,11 +37,13 @@ func (g *guard) reset() {
 	g.reason = nil
 }
 
-// ask resets the guard once the server answers. It ends with the store.
+// ask resets the guard once the server answers; until then the guard tells the latest reason: a server that cannot be
+// reached may be one that refuses the login when it is back. It ends with the store.
 func (g *guard) ask(ctx context.Context, server redis.UniversalClient) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 20*time.Millisecond, time.Second
-	for server.Ping(ctx).Err() != nil {
+	for err := server.Ping(ctx).Err(); err != nil; err = server.Ping(ctx).Err() {
+		g.trip(err)
 		t := time.NewTimer(pause.NextBackOff())
 		select {
 		case <-ctx.Done():
